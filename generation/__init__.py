@@ -1,0 +1,1 @@
+"""Generation: a small procedural band that renders stems and their mix."""

@@ -1,0 +1,186 @@
+"""The mastering chain as a value: steps in signal order, then the limiter.
+
+Every number is declared once with its Range and stored in plain units. The chain does not
+depend on a sample rate: the host designs filters for the rate it renders at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, TypeAlias
+
+from mastering.errors import ParameterError
+from mastering.units import Range, check_ranges
+
+__all__ = [
+    "Compressor",
+    "EqBand",
+    "Equalizer",
+    "Limiter",
+    "LinearPhaseEq",
+    "MasteringChain",
+    "MultibandCompressor",
+    "Origin",
+    "Saturation",
+    "Step",
+    "Width",
+]
+
+FrequencyHz: TypeAlias = Annotated[float, Range(10.0, 40_000.0, "Hz")]
+GainDb: TypeAlias = Annotated[float, Range(-24.0, 24.0, "dB")]
+CutDb: TypeAlias = Annotated[float, Range(-60.0, 24.0, "dB")]
+
+BandShape: TypeAlias = Literal["peak", "low_shelf", "high_shelf", "high_pass", "low_pass"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EqBand:
+    """One filter of a parametric equaliser (RBJ cookbook; passes are 2nd-order Butterworth at q 0.707)."""
+
+    shape: BandShape = "peak"
+    frequency_hz: FrequencyHz
+    gain_db: GainDb = 0.0
+    q: Annotated[float, Range(0.1, 12.0)] = 0.707
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equalizer:
+    """Minimum-phase parametric equaliser; up to 8 bands on mid and 8 on side."""
+
+    kind: Literal["equalizer"] = field(default="equalizer", init=False)
+    mid: tuple[EqBand, ...] = ()
+    side: tuple[EqBand, ...] = ()
+
+    def __post_init__(self) -> None:
+        if max(len(self.mid), len(self.side)) > 8:
+            raise ParameterError(
+                f"Equalizer has {len(self.mid)} mid and {len(self.side)} side bands: allowed 0..8 each",
+                hint="Merge bands, or use a linear-phase curve.",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinearPhaseEq:
+    """Linear-phase gain curve on mid and side, interpolated over log frequency between points."""
+
+    kind: Literal["linear_phase_eq"] = field(default="linear_phase_eq", init=False)
+    frequencies_hz: tuple[FrequencyHz, ...]
+    mid_gain_db: tuple[CutDb, ...]
+    side_gain_db: tuple[CutDb, ...]
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        _check_curve(type(self).__name__, self.frequencies_hz, self.mid_gain_db, self.side_gain_db)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compressor:
+    """Stereo-linked soft-knee compressor; the detector follows the louder channel's short-time RMS."""
+
+    kind: Literal["compressor"] = field(default="compressor", init=False)
+    threshold_dbfs: Annotated[float, Range(-80.0, 0.0, "dBFS")]
+    ratio: Annotated[float, Range(1.0, 20.0, ":1")] = 2.0
+    knee_db: Annotated[float, Range(0.0, 24.0, "dB")] = 6.0
+    attack_ms: Annotated[float, Range(0.1, 500.0, "ms")] = 20.0
+    release_ms: Annotated[float, Range(5.0, 5_000.0, "ms")] = 200.0
+    makeup_db: GainDb = 0.0
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MultibandCompressor:
+    """Compressors on bands split by 4th-order Linkwitz-Riley crossovers; one more band than crossovers."""
+
+    kind: Literal["multiband_compressor"] = field(default="multiband_compressor", init=False)
+    crossovers_hz: tuple[FrequencyHz, ...]
+    bands: tuple[Compressor, ...]
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        if len(self.bands) != len(self.crossovers_hz) + 1 or not 2 <= len(self.bands) <= 6:
+            raise ParameterError(
+                f"MultibandCompressor has {len(self.bands)} bands and {len(self.crossovers_hz)} crossovers: "
+                "allowed 2..6 bands, one more than crossovers",
+            )
+        if list(self.crossovers_hz) != sorted(set(self.crossovers_hz)):
+            raise ParameterError("MultibandCompressor.crossovers_hz must rise from low to high")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Width:
+    """Side gain over frequency (linear phase): 0 dB keeps the width, -60 dB is mono."""
+
+    kind: Literal["width"] = field(default="width", init=False)
+    frequencies_hz: tuple[FrequencyHz, ...]
+    side_gain_db: tuple[CutDb, ...]
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        _check_curve(type(self).__name__, self.frequencies_hz, self.side_gain_db)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saturation:
+    """Oversampled tanh saturation, level-compensated for small signals, mixed with the dry signal."""
+
+    kind: Literal["saturation"] = field(default="saturation", init=False)
+    drive_db: Annotated[float, Range(0.0, 24.0, "dB")] = 6.0
+    mix_percent: Annotated[float, Range(0.0, 100.0, "%")] = 50.0
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+Step: TypeAlias = Equalizer | LinearPhaseEq | Compressor | MultibandCompressor | Width | Saturation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limiter:
+    """Gain into a stereo-linked look-ahead true-peak limiter: the last stage before dither."""
+
+    input_gain_db: Annotated[float, Range(-60.0, 60.0, "dB")] = 0.0
+    ceiling_dbtp: Annotated[float, Range(-24.0, 0.0, "dBTP")] = -1.0
+    lookahead_ms: Annotated[float, Range(0.5, 20.0, "ms")] = 3.0
+    release_ms: Annotated[float, Range(5.0, 1_000.0, "ms")] = 80.0
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a chain came from: enough to say so in a report, not needed to render it."""
+
+    matcher: str = "hand"
+    version: str = ""
+    input_sha256: str = ""
+    reference_sha256: tuple[str, ...] = ()
+    style: str = ""
+    target: str = ""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MasteringChain:
+    """Steps in signal order, then the limiter (None: the steps alone)."""
+
+    schema: int = 1
+    name: str = ""
+    steps: tuple[Step, ...] = ()
+    limiter: Limiter | None = None
+    origin: Origin = Origin()
+
+
+def _check_curve(name: str, frequencies_hz: tuple[float, ...], *gains_db: tuple[float, ...]) -> None:
+    if not frequencies_hz or any(len(curve) != len(frequencies_hz) for curve in gains_db):
+        raise ParameterError(
+            f"{name} has {len(frequencies_hz)} frequencies and {[len(c) for c in gains_db]} gains: "
+            "allowed one gain for each of at least one frequency",
+        )
+    if list(frequencies_hz) != sorted(set(frequencies_hz)):
+        raise ParameterError(f"{name}.frequencies_hz must rise from low to high")

@@ -1,0 +1,1 @@
+"""Matchers: Features in, MasteringChain out."""

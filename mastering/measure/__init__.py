@@ -1,0 +1,1 @@
+"""Measurement: loudness, peaks, spectrum, dynamics and stereo, joined by `features.analyse`."""

@@ -1,0 +1,1 @@
+"""What was done and why, in words, numbers and plots."""

@@ -1,0 +1,1 @@
+"""Data only: styles, delivery targets and chains, read through `mastering.library`."""

@@ -1,0 +1,1 @@
+"""Stem separation and remixing. Reserved: `mastering.audio.Stems` is the value it will hand over."""
