@@ -84,7 +84,7 @@ def check_ranges(instance: Any) -> None:
 
     None passes: it means "not asked for". Call it from `__post_init__`.
     """
-    kind: type[object] = type(instance)
+    kind: Any = type(instance)
     for name, limits in ranges(kind).items():
         value = getattr(instance, name)
         for item in value if isinstance(value, tuple) else (value,):

@@ -1,0 +1,113 @@
+"""Ports: the Protocols other rooms and third parties plug into, and how they are found.
+
+Built-ins register through the same entry points as third parties (`tonmeister.matchers`).
+One extension that fails to load never takes the others down: it is reported by name.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Protocol, TypeAlias
+
+from mastering.chain import MasteringChain
+from mastering.errors import ParameterError
+from mastering.measure.features import Features
+from mastering.styles import Limits, Style
+from mastering.target import DeliverySpec
+from mastering.units import Range, check_ranges
+
+__all__ = ["ASPECTS", "Aspect", "MatchRequest", "MatchResult", "Matcher", "Notice", "find_matcher"]
+
+Aspect: TypeAlias = Literal["tone", "dynamics", "width", "level"]
+ASPECTS: tuple[Aspect, ...] = ("tone", "dynamics", "width", "level")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something the user should know that is not a failure: a stable code and one sentence."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchRequest:
+    """What a matcher is asked for.
+
+    Args:
+        features: the input's measurements.
+        references: measurements of one or several references; empty when only a style or target is wanted.
+        style: target curves and limits; None matches the references alone.
+        delivery: wanted loudness (None takes the reference's or style's) and ceiling.
+        amount_percent: 0 changes nothing but level, 100 asks for the whole difference within the caps,
+            None ("auto") keeps of each difference what is likely mastering.
+        only: the aspects that may change.
+        eq: a linear-phase curve or up to 8 parametric bands.
+        limits: caps on every change.
+    """
+
+    features: Features
+    references: tuple[Features, ...] = ()
+    style: Style | None = None
+    delivery: DeliverySpec = DeliverySpec()
+    amount_percent: Annotated[float, Range(0.0, 100.0, "%")] | None = None
+    only: tuple[Aspect, ...] = ASPECTS
+    eq: Literal["linear", "parametric"] = "linear"
+    limits: Limits = Limits()
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchResult:
+    """What a matcher answers.
+
+    Attributes:
+        chain: steps and limiter settings; the pipeline sets the limiter's input gain in closed loop.
+        integrated_lufs: loudness to reach; None keeps the level of the rendered steps.
+        plr_db: peak to loudness ratio to come close to by the limiter; None leaves it at the ceiling.
+        wanted_mid_db, wanted_side_db: the whole third-octave difference (31) before shrinking and caps.
+        kept_mid_db, kept_side_db: what of it the chain applies.
+        notices: what was left alone, and why.
+    """
+
+    chain: MasteringChain
+    integrated_lufs: float | None
+    plr_db: float | None
+    wanted_mid_db: tuple[float, ...] = ()
+    wanted_side_db: tuple[float, ...] = ()
+    kept_mid_db: tuple[float, ...] = ()
+    kept_side_db: tuple[float, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+class Matcher(Protocol):
+    """Turns measurements into a chain."""
+
+    name: str
+
+    def match(self, request: MatchRequest) -> MatchResult: ...
+
+
+def find_matcher(name: str) -> Matcher:
+    """The matcher registered as `name` in the entry-point group `tonmeister.matchers`.
+
+    Raises:
+        ParameterError: no such matcher, or it does not load.
+    """
+    entries = {entry.name: entry for entry in importlib.metadata.entry_points(group="tonmeister.matchers")}
+    if name not in entries:
+        raise ParameterError(
+            f"no matcher named '{name}': allowed {', '.join(sorted(entries)) or 'none (reinstall)'}",
+            hint="Choose one of those.",
+        )
+    try:
+        factory: Any = entries[name].load()
+        matcher: Matcher = factory()
+    except Exception as error:
+        raise ParameterError(
+            f"matcher '{name}' does not load: {error}", hint="Update or remove the package that provides it."
+        ) from error
+    return matcher
