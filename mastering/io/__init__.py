@@ -1,1 +1,18 @@
-"""Files: probing, reading in a killable worker, writing atomically, tags. The only place that transposes."""
+"""Files: the only place that transposes, and the only importer of soundfile, av and mutagen.
+
+Reading
+    files      open_source, probe, sha256: what the rest of the project calls
+    info       FileInfo and Notice: what is known about a file
+    worker     the parent's side of the decoder process: deadline, crash, clean-up
+    decoder    the child's side: `python -m mastering.io.decoder`
+    sndfile    libsndfile's formats                 ffmpeg     everything else
+    channels   speaker layouts and the downmix      riff       chunks of WAV, RF64, W64 and AIFF
+Writing
+    writer     open_writer: dither, encode, tag, commit
+    encoders   one class per family of containers   wav        WAV and RF64, written here
+    ogg        reproducible Ogg serial numbers      atomic     temporary file, then one rename
+Metadata
+    metadata   the values: tags, pictures, broadcast data, cue points
+    tags       read_metadata, write_metadata        tagmaps    names of the tags in each format
+    bwf        bext, cue and adtl chunks as bytes
+"""

@@ -1,0 +1,1 @@
+"""The synthesizer: oscillators, envelopes and filters; drums and voices made of them; effects."""

@@ -1,0 +1,149 @@
+"""`tonmeister master`: files in, delivered and measured masters out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mastering.cli.app import Command
+from mastering.cli.deliver import Order, Pair, Work, deliver
+from mastering.cli.failures import EXIT_CODES_HELP
+from mastering.cli.inputs import expand
+from mastering.cli.options import (
+    Amount,
+    Aspects,
+    complete_names,
+    delivery_options,
+    existing_references,
+    level_options,
+    merge_delivery,
+    run_options,
+    spec_options,
+)
+from mastering.cli.outputs import container_of, plan_outputs
+from mastering.cli.tasks import AlbumTask, MasterTask
+
+if TYPE_CHECKING:
+    from mastering.jobspec import MasterJob
+
+__all__ = ["command"]
+
+_DEFAULT_STYLE = "balanced"
+
+
+@click.command("master", cls=Command, epilog=EXIT_CODES_HELP)
+@click.argument("inputs", nargs=-1, required=True, metavar="IN...", type=click.Path())
+@click.option(
+    "-r",
+    "--reference",
+    "references",
+    multiple=True,
+    type=click.Path(),
+    metavar="REF",
+    help="File to match; give several to match their average.",
+)
+@click.option(
+    "--style",
+    metavar="NAME",
+    shell_complete=complete_names("styles"),
+    help=f"How it should sound; without reference, style or target it is {_DEFAULT_STYLE}.",
+)
+@click.option(
+    "--target",
+    metavar="NAME",
+    shell_complete=complete_names("targets"),
+    help="Where it goes: loudness, ceiling and format of a platform.",
+)
+@click.option("--amount", type=Amount(), help="How much of the difference to take over; auto decides itself.")
+@click.option("--only", type=Aspects(), help="Change these alone.")
+@click.option(
+    "--eq", type=click.Choice(["linear", "parametric"]), help="Linear-phase curve, or up to 8 bands."
+)
+@click.option("--matcher", metavar="NAME", help="A registered matcher; see `tonmeister doctor`.")
+@level_options
+@spec_options
+@click.option("--album", is_flag=True, help="Treat the inputs as one album: one decision for all songs.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
+@run_options
+@click.pass_context
+def command(ctx: click.Context, **options: Any) -> None:
+    """Master IN... to references, a style or a delivery target.
+
+    IN may be files, folders (their audio files, recursively) and globs. Each master is written
+    together with NAME.recipe.json, which repeats it, and NAME.report.html, which explains it.
+
+    \b
+    Examples:
+      tonmeister master song.wav
+      tonmeister master song.wav -r reference.flac -o master.wav
+      tonmeister master album/ --album --style warm --target spotify --output-dir out
+    """
+    if options["album"] and options["dry_run"]:
+        raise click.UsageError("--album and --dry-run exclude each other.")
+    job = _job(options)
+    inputs = expand(options["inputs"])
+    outputs = plan_outputs(
+        inputs,
+        output=options["output"],
+        output_dir=options["output_dir"],
+        container=job.delivery.container,
+        references=job.references,
+    )
+    pairs = [Pair(source=item, output=path) for item, path in zip(inputs, outputs, strict=True)]
+    deliver(ctx, pairs, _works(pairs, job, options), Order.of(ctx, options))
+
+
+def _job(options: dict[str, Any]) -> MasterJob:
+    """The job that the options spell out.
+
+    Raises:
+        TonmeisterError: an unknown preset, or a number outside its range.
+        click.UsageError: options that contradict each other.
+    """
+    from mastering import library
+    from mastering.jobspec import MasterJob
+
+    references = existing_references(options["references"])
+    style_name = options["style"]
+    if not (references or style_name or options["target"]):
+        style_name = _DEFAULT_STYLE
+    style = library.load_style(style_name) if style_name else None
+    target = library.load_target(options["target"]) if options["target"] else None
+    container = container_of(options["output"], options["container"])
+    given = delivery_options({**options, "container": container})
+    return MasterJob(
+        references=references,
+        style=style,
+        target=target,
+        delivery=merge_delivery(style, target, given, referenced=bool(references)),
+        downmix=options["downmix"],
+        force=options["force"],
+        write_report=not options["no_report"],
+        **_choices(options),
+    )
+
+
+def _choices(options: dict[str, Any]) -> dict[str, Any]:
+    """The fields of MasterJob that were typed and need no merging."""
+    given = {name: options[name] for name in ("only", "eq", "matcher") if options[name] is not None}
+    if options["amount"] is not None:
+        given["amount_percent"] = None if options["amount"] == "auto" else options["amount"]
+    return given
+
+
+def _works(pairs: list[Pair], job: MasterJob, options: dict[str, Any]) -> list[Work]:
+    ready = [pair for pair in pairs if pair.source.failure is None]
+    if options["album"] and ready:
+        files: tuple[tuple[Path, Path], ...] = tuple((pair.source.path, pair.output) for pair in ready)
+        return [Work(task=AlbumTask(pairs=files, job=job), pairs=tuple(ready))]
+    return [
+        Work(
+            task=MasterTask(
+                source=pair.source.path, output=pair.output, job=job, dry_run=options["dry_run"]
+            ),
+            pairs=(pair,),
+        )
+        for pair in ready
+    ]

@@ -1,0 +1,109 @@
+"""Progress on a terminal's standard error; silence anywhere else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import click
+
+__all__ = ["Board", "SilentBoard", "open_board"]
+
+_STAGE_ENDS = {
+    "read": 0.05,
+    "measure": 0.2,
+    "match": 0.25,
+    "render": 0.55,
+    "limit": 0.8,
+    "write": 0.93,
+    "verify": 1.0,
+}
+"""Where each stage of a master ends on its bar; roughly its share of the time."""
+
+
+class Board(Protocol):
+    """Shows how far each task is, and lets lines be written above the bars."""
+
+    def start(self, index: int, label: str) -> None: ...
+
+    def update(self, index: int, stage: str, fraction: float) -> None: ...
+
+    def finish(self, index: int) -> None: ...
+
+    def write(self, text: str) -> None: ...
+
+
+class SilentBoard:
+    """No bars; lines go to standard error as they come."""
+
+    def start(self, index: int, label: str) -> None:
+        """Nothing to show."""
+
+    def update(self, index: int, stage: str, fraction: float) -> None:
+        """Nothing to show."""
+
+    def finish(self, index: int) -> None:
+        """Nothing to show."""
+
+    def write(self, text: str) -> None:
+        """Write a line to standard error."""
+        click.echo(text, err=True)
+
+
+class _RichBoard:
+    def __init__(self, bars: Any) -> None:
+        self._bars = bars
+        self._ids: dict[int, Any] = {}
+
+    def start(self, index: int, label: str) -> None:
+        if index in self._ids:
+            self.finish(index)
+        self._ids[index] = self._bars.add_task(_short(label), total=1.0, stage="")
+
+    def update(self, index: int, stage: str, fraction: float) -> None:
+        self._bars.update(self._ids[index], completed=_position(stage, fraction), stage=stage)
+
+    def finish(self, index: int) -> None:
+        self._bars.remove_task(self._ids.pop(index))
+
+    def write(self, text: str) -> None:
+        self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def open_board(*, quiet: bool) -> Iterator[Board]:
+    """A board with bars if standard error is a terminal and nobody asked for quiet, else a silent one."""
+    if quiet or not sys.stderr.isatty():
+        yield SilentBoard()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[stage]:<8}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        yield _RichBoard(bars)
+
+
+def _position(stage: str, fraction: float) -> float:
+    """Place on the whole bar of a stage that is done to `fraction` 0..1.
+
+    >>> round(_position("render", 0.5), 3)
+    0.4
+    """
+    if stage not in _STAGE_ENDS:
+        return fraction
+    ends = list(_STAGE_ENDS.values())
+    place = list(_STAGE_ENDS).index(stage)
+    start = ends[place - 1] if place else 0.0
+    return start + (ends[place] - start) * min(max(fraction, 0.0), 1.0)
+
+
+def _short(label: str, width: int = 32) -> str:
+    return label if len(label) <= width else label[: width - 1] + "…"

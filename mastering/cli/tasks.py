@@ -1,0 +1,154 @@
+"""What a worker does for one input (or one album): files in, plain values out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mastering.cli.documents import master_entry
+
+if TYPE_CHECKING:
+    from mastering.jobspec import MasterJob
+    from mastering.report.model import Report
+    from mastering.target import DeliverySpec, Recipe
+
+__all__ = ["AlbumTask", "ApplyTask", "Done", "MasterTask", "MeasureTask"]
+
+_Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """One written (or planned) master.
+
+    Attributes:
+        entry: its place in the JSON document.
+        text: the report for a terminal.
+        missed: names of the failed checks.
+    """
+
+    entry: dict[str, Any]
+    text: str
+    missed: tuple[str, ...]
+
+
+def _done(source: Path, output: Path, status: str, report: Report) -> Done:
+    from mastering.report.text import render_text
+
+    return Done(
+        entry=master_entry(source, output, status, report),
+        text=render_text(report),
+        missed=tuple(check.name for check in report.checks if not check.passed),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MasterTask:
+    """Master one file, or with `dry_run` say what would be done."""
+
+    source: Path
+    output: Path
+    job: MasterJob
+    dry_run: bool = False
+
+    @property
+    def label(self) -> str:
+        """The input's name."""
+        return self.source.name
+
+    def run(self, progress: _Progress) -> list[Done]:
+        """Write the master, or plan it."""
+        from mastering.delivery import master_file, plan_file
+
+        if self.dry_run:
+            report = plan_file(self.source, self.output, self.job, progress=progress)
+            return [_done(self.source, self.output, "skipped", report)]
+        make_folder(self.output)
+        report = master_file(self.source, self.output, self.job, progress=progress)
+        return [_done(self.source, self.output, "mastered", report)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlbumTask:
+    """Master several files with one decision on loudness and tone."""
+
+    pairs: tuple[tuple[Path, Path], ...]
+    job: MasterJob
+
+    @property
+    def label(self) -> str:
+        """How many songs there are."""
+        return f"album of {len(self.pairs)}"
+
+    def run(self, progress: _Progress) -> list[Done]:
+        """Write all masters."""
+        from mastering.delivery import master_album
+
+        for _, output in self.pairs:
+            make_folder(output)
+        reports = master_album(self.pairs, self.job, progress=progress)
+        return [
+            _done(source, output, "mastered", report)
+            for (source, output), report in zip(self.pairs, reports, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyTask:
+    """Apply a recipe to one file; `delivery` None is the recipe's own."""
+
+    recipe: Recipe
+    source: Path
+    output: Path
+    force: bool
+    downmix: bool
+    write_report: bool
+    delivery: DeliverySpec | None = None
+
+    @property
+    def label(self) -> str:
+        """The input's name."""
+        return self.source.name
+
+    def run(self, progress: _Progress) -> list[Done]:
+        """Write the output."""
+        from mastering.delivery import apply_recipe
+
+        make_folder(self.output)
+        report = apply_recipe(
+            self.recipe,
+            self.source,
+            self.output,
+            force=self.force,
+            downmix=self.downmix,
+            write_report=self.write_report,
+            delivery=self.delivery,
+            progress=progress,
+        )
+        return [_done(self.source, self.output, "mastered", report)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureTask:
+    """Measure one file."""
+
+    source: Path
+    downmix: bool = False
+
+    @property
+    def label(self) -> str:
+        """The input's name."""
+        return self.source.name
+
+    def run(self, progress: _Progress) -> Any:
+        """Features and notices."""
+        from mastering.delivery import analyse_file
+
+        return analyse_file(self.source, downmix=self.downmix)
+
+
+def make_folder(output: Path) -> None:
+    """Make the folder of an output if it is not there."""
+    output.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,100 @@
+"""Render a chain's steps: a source of audio in, a source of audio out, in flat memory.
+
+Every processor sees blocks of BLOCK_FRAMES at the same absolute positions, however its
+input came: streaming and one-shot give the same samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from mastering.audio import BLOCK_FRAMES, Audio, AudioSource, Samples
+from mastering.chain import Step
+from mastering.dsp.resample import Resampler, resampled_frames
+from mastering.host.processors import Processor, _Compressors, processors
+
+__all__ = ["Rendered", "reblock", "render"]
+
+
+def reblock(parts: Iterable[Samples], channels: int) -> Iterator[Samples]:
+    """The same samples in blocks of BLOCK_FRAMES, the last one shorter."""
+    held: list[Samples] = []
+    count = 0
+    for part in parts:
+        held.append(part)
+        count += part.shape[1]
+        while count >= BLOCK_FRAMES:
+            joined = held[0] if len(held) == 1 else np.concatenate(held, axis=1)
+            yield joined[:, :BLOCK_FRAMES]
+            held, count = [joined[:, BLOCK_FRAMES:]], count - BLOCK_FRAMES
+    rest = np.concatenate(held, axis=1) if held else np.empty((channels, 0), dtype=np.float32)
+    if rest.shape[1]:
+        yield rest
+
+
+def _run(processor: Processor, blocks: Iterable[Samples]) -> Iterator[Samples]:
+    for block in blocks:
+        yield processor.process(block)
+    yield processor.flush()
+
+
+class Rendered:
+    """The audio after a chain's steps (without its limiter), at the rate of delivery.
+
+    It is an AudioSource: each call of `blocks` renders anew from the start.
+
+    Args:
+        source: the audio going in; mono or stereo.
+        steps: of the chain.
+        sample_rate: in Hz; None keeps the source's.
+    """
+
+    def __init__(self, source: AudioSource, steps: tuple[Step, ...], sample_rate: int | None = None) -> None:
+        self._source = source
+        self._steps = steps
+        self.sample_rate = sample_rate or source.sample_rate
+        self.channels = source.channels
+        self.frames = resampled_frames(source.frames, source.sample_rate, self.sample_rate)
+        self.compressor_reduction_db: dict[str, list[float]] = {}
+
+    def blocks(self) -> Iterator[Samples]:
+        """Rendered blocks; fills `compressor_reduction_db` with the deepest gain of each block and band."""
+        stream: Iterable[Samples] = self._source.blocks()
+        self.compressor_reduction_db = {}
+        for processor in processors(self._steps, self._source.sample_rate, self.channels):
+            stream = reblock(self._watched(processor, stream), self.channels)
+        if self.sample_rate != self._source.sample_rate:
+            stream = reblock(self._resampled(stream), self.channels)
+        yield from stream
+
+    def _resampled(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
+        resampler = Resampler(self._source.sample_rate, self.sample_rate, self.channels)
+        for block in blocks:
+            yield resampler.push(block)
+        yield resampler.flush()
+
+    def _watched(self, processor: Processor, blocks: Iterable[Samples]) -> Iterator[Samples]:
+        if not isinstance(processor, _Compressors):
+            yield from _run(processor, blocks)
+            return
+        names = {label: f"{label} {len(self.compressor_reduction_db)}" for label in processor.labels}
+        for name in names.values():
+            self.compressor_reduction_db[name] = []
+        for block in blocks:
+            yield processor.process(block)
+            for name, reduction_db in zip(names.values(), processor.reduction_db, strict=True):
+                self.compressor_reduction_db[name].append(reduction_db)
+
+
+def render(audio: Audio, steps: tuple[Step, ...], sample_rate: int | None = None) -> Audio:
+    """`audio` after `steps`, in memory.
+
+    >>> tone = Audio(samples=np.full((1, 8), 0.5, np.float32), sample_rate=44_100)
+    >>> bool(np.array_equal(render(tone, ()).samples, tone.samples))
+    True
+    """
+    rendered = Rendered(audio, steps, sample_rate)
+    parts = list(rendered.blocks()) or [np.empty((audio.channels, 0), dtype=np.float32)]
+    return Audio(samples=np.concatenate(parts, axis=1), sample_rate=rendered.sample_rate)

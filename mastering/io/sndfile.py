@@ -1,0 +1,121 @@
+"""Decoding with libsndfile: WAV, RF64, W64, AIFF, CAF, AU, FLAC, Ogg Vorbis, Opus, MP3.
+
+Runs in the decoder process only. libsndfile reports the frames that are really in a PCM
+file; what the header promised is read from the chunks, to tell a file that was cut off.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from mastering.audio import BLOCK_FRAMES
+from mastering.io import riff
+from mastering.io.channels import speakers_of_mask, usual_speakers
+from mastering.io.stream import Decoded, Header
+
+__all__ = ["open_sndfile"]
+
+_LOSSLESS = ("PCM", "FLOAT", "DOUBLE", "ALAC")
+_SALVAGE_FRAMES = 1024
+
+
+def open_sndfile(path: str) -> Decoded:
+    """Open a file; its blocks are read as they are asked for.
+
+    Raises:
+        RuntimeError, TypeError: libsndfile does not take the file.
+    """
+    # As bytes, a name that is not valid text still opens.
+    name = os.fsencode(path) if os.name == "posix" else path
+    file = soundfile.SoundFile(name)
+    if file.frames == 0:
+        raise RuntimeError("it finds no samples in it")
+    lossless = file.subtype.startswith(_LOSSLESS)
+    promised = _promised_frames(path) if lossless else None
+    container = file.format.lower().replace("wavex", "wav")
+    header = Header(
+        container="opus" if file.subtype == "OPUS" else container,
+        codec=file.subtype.lower(),
+        description=f"{file.format_info.split(' (')[0]}, {file.subtype_info}",
+        sample_rate=file.samplerate,
+        channels=file.channels,
+        header_frames=promised if promised is not None else file.frames,
+        exact=_is_whole(name, file),
+        bit_depth=_bit_depth(file.subtype),
+        lossy=not lossless,
+        may_be_nonfinite=not file.subtype.startswith("PCM"),
+        speakers=_speakers(path, file.format, file.channels),
+        notices=(),
+    )
+    damaged: list[str] = []
+    return Decoded(header=header, blocks=_blocks(file, damaged), damaged=damaged)
+
+
+def _blocks(file: soundfile.SoundFile, damaged: list[str]) -> Iterator[npt.NDArray[np.float32]]:
+    buffer = np.empty((BLOCK_FRAMES, file.channels), np.float32)
+    step = BLOCK_FRAMES
+    done = 0
+    while True:
+        try:
+            part = file.read(step, dtype="float32", always_2d=True, out=buffer[:step])
+        except RuntimeError as error:
+            # Damaged: come closer in small steps, then end there.
+            if step == _SALVAGE_FRAMES or not _seek(file, done):
+                damaged.append(str(error))
+                return
+            step = _SALVAGE_FRAMES
+            continue
+        if len(part):
+            yield part.T
+        done += len(part)
+        if len(part) < step:
+            return
+
+
+def _seek(file: soundfile.SoundFile, frame: int) -> bool:
+    try:
+        return bool(file.seek(frame) == frame)
+    except RuntimeError:
+        return False
+
+
+def _is_whole(name: str | bytes, file: soundfile.SoundFile) -> bool:
+    """Whether `frames` can be relied on without decoding: integer PCM whose last frame is there."""
+    if not file.subtype.startswith("PCM"):
+        return False
+    with soundfile.SoundFile(name) as second:
+        try:
+            second.seek(second.frames - 1)
+            return len(second.read(2, always_2d=True)) == 1
+        except RuntimeError:
+            return False
+
+
+def _promised_frames(path: str) -> int | None:
+    try:
+        return riff.promised_frames(Path(path))
+    except (OSError, struct.error):
+        return None
+
+
+def _bit_depth(subtype: str) -> int | None:
+    digits = subtype.rpartition("_")[2].lstrip("SU")
+    return int(digits) if subtype.startswith(("PCM_", "ALAC_")) and digits.isdigit() else None
+
+
+def _speakers(path: str, container: str, channels: int) -> tuple[str, ...]:
+    if container in ("WAVEX", "RF64", "W64"):
+        with Path(path).open("rb") as file:
+            form = riff.read_form(file)
+            layout = form.find(b"fmt ") if form else None
+            if layout is not None and layout.size >= 40:
+                mask = struct.unpack("<20xI", riff.read_chunk(file, layout)[:24])[0]
+                return speakers_of_mask(mask, channels) or usual_speakers(channels)
+    return usual_speakers(channels, ogg=container == "OGG")

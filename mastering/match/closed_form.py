@@ -1,0 +1,369 @@
+"""The closed-form matcher: every parameter follows from measurements by a formula that can be read.
+
+tone      third-octave difference of mid to the reference or style, whole (amount 100) or shrunk to
+          what is likely mastering (auto), within caps and the input's bandwidth and noise floor
+width     difference of side-to-mid per third octave, the same way
+dynamics  band by band towards the reference's crest, then overall towards its peak to loudness
+          ratio; never less dense than the input already is
+level     integrated loudness of the target, reference or style
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+
+import numpy as np
+
+from mastering.chain import (
+    Compressor,
+    EqBand,
+    Equalizer,
+    Limiter,
+    LinearPhaseEq,
+    MasteringChain,
+    MultibandCompressor,
+    Origin,
+    Saturation,
+    Step,
+    Width,
+)
+from mastering.match.density import Distribution, compressor_for, joined
+from mastering.match.tone import (
+    CENTRES_HZ,
+    JUDGED,
+    Curve,
+    Spectrum,
+    allowed_boost_db,
+    lower_edges_hz,
+    mean_spectrum,
+    shrink,
+    side_headroom_db,
+)
+from mastering.measure.features import BAND_EDGES_HZ, Features
+from mastering.ports import MatchRequest, MatchResult, Notice
+
+__all__ = ["ClosedFormMatcher"]
+
+AUTO_DYNAMICS = 0.5
+"""Share of a difference in crest or peak to loudness ratio that `auto` takes for mastering."""
+
+ATTACKS_MS = (30.0, 20.0, 10.0, 5.0)
+RELEASES_MS = (250.0, 200.0, 150.0, 100.0)
+MONO_DB = -60.0
+
+
+class ClosedFormMatcher:
+    """`Matcher` by formulas; see the module's text."""
+
+    name = "closed-form"
+
+    def match(self, request: MatchRequest) -> MatchResult:
+        """A chain for the request; level and ceiling are closed in on by the pipeline."""
+        return _Match(request).result()
+
+
+class _Match:
+    """One request being worked on: the parts share the tone curve and the notices."""
+
+    def __init__(self, request: MatchRequest) -> None:
+        self.request = request
+        self.features = request.features
+        self.limits = request.limits
+        self.own = mean_spectrum((request.features,))
+        self.goal = self._goal()
+        self.share = 1.0 if request.amount_percent is None else request.amount_percent / 100.0
+        self.auto = request.amount_percent is None
+        self.notices: list[Notice] = []
+
+    def result(self) -> MatchResult:
+        wanted_mid, mid = self._tone()
+        wanted_width, width = self._width()
+        lufs = self._loudness()
+        plr_db = self._plr()
+        steps = (
+            *self._style_filters(),
+            *self._curves(mid, width),
+            *self._dynamics(mid, plr_db),
+            *self._colour(),
+        )
+        style = self.request.style
+        times = {"lookahead_ms": style.limiter_lookahead_ms, "release_ms": style.limiter_release_ms} if style else {}
+        chain = MasteringChain(
+            name=style.name if style and not self.request.references else "reference match",
+            steps=steps,
+            limiter=Limiter(ceiling_dbtp=self.request.delivery.ceiling_dbtp, **times),
+            origin=Origin(matcher=ClosedFormMatcher.name, version=importlib.metadata.version("tonmeister")),
+        )
+        return MatchResult(
+            chain=chain,
+            integrated_lufs=lufs,
+            plr_db=plr_db,
+            wanted_mid_db=tuple(wanted_mid.tolist()),
+            wanted_side_db=tuple((wanted_mid + wanted_width).tolist()),
+            kept_mid_db=tuple(mid.tolist()),
+            kept_side_db=tuple((mid + width).tolist()),
+            notices=tuple(self.notices),
+        )
+
+    def _goal(self) -> Spectrum | None:
+        """The spectrum to come close to: the references' mean, else the style's curve."""
+        style = self.request.style
+        if self.request.references:
+            return mean_spectrum(self.request.references)
+        if style is None:
+            return None
+        mid = np.asarray(style.band_levels_db)
+        return Spectrum(mid_db=mid - mid[JUDGED].mean(), side_to_mid_db=np.asarray(style.side_to_mid_db))
+
+    def _tone(self) -> tuple[Curve, Curve]:
+        """Wanted and kept gain of mid (31), their level removed."""
+        zero = np.zeros(len(CENTRES_HZ))
+        if self.goal is None or self.features.integrated_lufs == -np.inf:
+            return zero, zero
+        trusted = self._trusted()
+        wanted = np.where(trusted, self.goal.mid_db - self.own.mid_db, 0.0)
+        wanted = wanted - wanted[JUDGED][trusted[JUDGED]].mean() if trusted[JUDGED].any() else zero
+        wanted = self._beyond_tolerance(wanted, "tone_tolerance_db")
+        wanted = _hold_outside(wanted, trusted)
+        if "tone" not in self.request.only:
+            return wanted, zero
+        kept = self._kept(wanted, trusted)
+        boost = allowed_boost_db(self.features, self.limits.max_boost_db)
+        capped = np.clip(kept, -self.limits.max_cut_db, boost)
+        self._tell_caps(kept, capped, boost)
+        return wanted, capped
+
+    def _width(self) -> tuple[Curve, Curve]:
+        """Wanted and kept extra gain of the side (31)."""
+        zero = np.zeros(len(CENTRES_HZ))
+        if self.goal is None or self.features.channels == 1:
+            return zero, zero
+        own = self.own.side_to_mid_db
+        if np.max(own) <= -50.0:
+            self._tell("input_mono", "The input is mono in stereo; its width was left alone.")
+            return zero, zero
+        wanted = self._beyond_tolerance(self.goal.side_to_mid_db - own, "side_tolerance_db")
+        trusted = self._trusted() & (own > -50.0)
+        wanted = _hold_outside(np.where(trusted, wanted, 0.0), trusted)
+        if "width" not in self.request.only:
+            return wanted, zero
+        cap = self.limits.max_width_change_db
+        boost = np.minimum(side_headroom_db(own, min(cap, self.limits.max_side_boost_db)), cap)
+        return wanted, np.clip(self._kept(wanted, trusted), -cap, boost)
+
+    def _trusted(self) -> np.typing.NDArray[np.bool_]:
+        """Bands in which both sides have content to compare."""
+        highest = min(p.bandwidth_hz for p in (self.features, *self.request.references))
+        levels = np.asarray(self.own.mid_db)
+        return np.asarray((lower_edges_hz() < highest) & (levels > levels[JUDGED].max() - 80.0))
+
+    def _beyond_tolerance(self, wanted: Curve, name: str) -> Curve:
+        """For a style: only what lies outside its corridor."""
+        if self.request.references or self.request.style is None:
+            return wanted
+        tolerance = np.asarray(getattr(self.request.style, name))
+        return np.asarray(np.sign(wanted) * np.maximum(0.0, np.abs(wanted) - tolerance))
+
+    def _kept(self, wanted: Curve, trusted: np.typing.NDArray[np.bool_]) -> Curve:
+        if self.auto:
+            return shrink(wanted, trusted, len(self.request.references))
+        return self.share * wanted
+
+    def _curves(self, mid: Curve, width: Curve) -> list[Step]:
+        """Tone and width as a linear-phase curve or as parametric bands."""
+        width = self._mono_below(width)
+        points = tuple(CENTRES_HZ.tolist())
+        steps: list[Step] = []
+        if self.request.eq == "parametric":
+            from mastering.match.parametric import fit_bands
+
+            rate = self.features.sample_rate
+            bands = Equalizer(mid=fit_bands(mid, rate), side=fit_bands(mid + width, rate))
+            return [bands] if bands.mid or bands.side else []
+        if np.abs(mid).max() > 0.05:
+            steps.append(
+                LinearPhaseEq(frequencies_hz=points, mid_gain_db=_rounded(mid), side_gain_db=_rounded(mid))
+            )
+        if np.abs(width).max() > 0.05 and self.features.channels == 2:
+            steps.append(Width(frequencies_hz=points, side_gain_db=_rounded(width)))
+        return steps
+
+    def _mono_below(self, width: Curve) -> Curve:
+        style = self.request.style
+        if style is None or style.mono_below_hz is None or "width" not in self.request.only:
+            return width
+        octaves = np.log2(CENTRES_HZ / style.mono_below_hz)
+        return np.asarray(width + MONO_DB * np.clip(-3.0 * octaves, 0.0, 1.0))
+
+    def _style_filters(self) -> list[Step]:
+        style = self.request.style
+        if style is None or "tone" not in self.request.only or self.share == 0.0:
+            return []
+        bands = []
+        if style.high_pass_hz is not None:
+            bands.append(EqBand(shape="high_pass", frequency_hz=style.high_pass_hz))
+        if style.low_pass_hz is not None and style.low_pass_hz < 0.49 * self.features.sample_rate:
+            bands.append(EqBand(shape="low_pass", frequency_hz=style.low_pass_hz))
+        return [Equalizer(mid=tuple(bands), side=tuple(bands))] if bands else []
+
+    def _dynamics(self, tone: Curve, plr_db: float | None) -> list[Step]:
+        if "dynamics" not in self.request.only or self.share == 0.0 or self.features.integrated_lufs == -np.inf:
+            return []
+        bands = self._band_distributions(tone)
+        wanted = self._crest_reductions_db()
+        found = [
+            compressor_for(
+                band,
+                crest_reduction_db=reduction,
+                max_mean_reduction_db=self.limits.max_compression_db,
+                attack_ms=attack_ms,
+                release_ms=release_ms,
+            )
+            for band, reduction, attack_ms, release_ms in zip(bands, wanted, ATTACKS_MS, RELEASES_MS, strict=True)
+        ]
+        steps: list[Step] = []
+        if any(found):
+            steps.append(_multiband(found))
+        glue = self._glue(joined(bands), plr_db, max(wanted) if any(found) else 0.0)
+        return [*steps, glue] if glue else steps
+
+    def _band_distributions(self, tone: Curve) -> list[Distribution]:
+        """Level distributions of the four bands after the tone curve."""
+        power = 10.0 ** (np.asarray(self.own.mid_db) / 10.0)
+        edges = np.searchsorted(CENTRES_HZ, BAND_EDGES_HZ)
+        out = []
+        for percentiles, part in zip(
+            self.features.level_percentiles_db, np.split(np.arange(len(CENTRES_HZ)), edges), strict=True
+        ):
+            shift = 10.0 * np.log10(np.sum(power[part] * 10.0 ** (tone[part] / 10.0)) / np.sum(power[part]))
+            out.append(Distribution.from_percentiles(percentiles, float(shift)))
+        return out
+
+    def _crest_reductions_db(self) -> list[float]:
+        """Wanted reduction of each band's crest; 0 where the input is already denser."""
+        style, references = self.request.style, self.request.references
+        own = _finite(self.features.crest_db)
+        if references:
+            goal = np.mean([_finite(r.crest_db) for r in references], axis=0)
+        elif style is not None:
+            goal = np.asarray(style.crest_high_db)
+        else:
+            return [0.0] * len(own)
+        share = AUTO_DYNAMICS if self.auto else self.share
+        return [float(x) for x in share * np.maximum(0.0, own - goal)]
+
+    def _plr(self) -> float | None:
+        """Peak to loudness ratio to come close to; None where dynamics are not asked for."""
+        own, style, references = self.features.plr_db, self.request.style, self.request.references
+        if "dynamics" not in self.request.only or not np.isfinite(own):
+            return None
+        if references:
+            goal = float(np.mean([r.plr_db for r in references]))
+        elif style is not None:
+            goal = min(max(own, style.plr_low_db), style.plr_high_db)
+        else:
+            return None
+        if own < goal - 1.0 and references:
+            self._tell(
+                "denser_already",
+                f"The input is already denser than the reference (PLR {own:.1f} against {goal:.1f} dB); "
+                "it was not compressed.",
+            )
+        if own <= goal:
+            return None
+        share = AUTO_DYNAMICS if self.auto else self.share
+        return own - min(share * (own - goal), self.limits.max_plr_reduction_db)
+
+    def _glue(self, whole: Distribution, plr_db: float | None, done_db: float) -> Compressor | None:
+        """The style's bus compressor; for a reference one that takes half of what bands left of the PLR."""
+        style = self.request.style
+        if style is not None and style.glue is not None:
+            glue = style.glue
+            threshold = self.features.integrated_lufs + glue.threshold_lu
+            return Compressor(
+                threshold_dbfs=min(0.0, max(-80.0, threshold)),
+                ratio=glue.ratio,
+                knee_db=glue.knee_db,
+                attack_ms=glue.attack_ms,
+                release_ms=glue.release_ms,
+            )
+        if plr_db is None:
+            return None
+        left_db = self.features.plr_db - plr_db - done_db
+        return compressor_for(
+            whole,
+            crest_reduction_db=0.5 * left_db if left_db > 2.0 else 0.0,
+            max_mean_reduction_db=self.limits.max_compression_db,
+            attack_ms=10.0,
+            release_ms=150.0,
+        )
+
+    def _colour(self) -> list[Step]:
+        style = self.request.style
+        if style is None or style.saturation_mix_percent == 0.0 or "tone" not in self.request.only:
+            return []
+        if self.share == 0.0 or style.saturation_drive_db == 0.0:
+            return []
+        return [Saturation(drive_db=style.saturation_drive_db, mix_percent=style.saturation_mix_percent)]
+
+    def _loudness(self) -> float | None:
+        """Integrated loudness to reach."""
+        request = self.request
+        if "level" not in request.only:
+            own = self.features.integrated_lufs
+            return own if np.isfinite(own) else None
+        if request.delivery.integrated_lufs is not None:
+            return request.delivery.integrated_lufs
+        if request.references:
+            return float(np.mean([r.integrated_lufs for r in request.references]))
+        return request.style.integrated_lufs if request.style is not None else None
+
+    def _tell_caps(self, kept: Curve, capped: Curve, boost: Curve) -> None:
+        lost = kept - capped
+        for i in (int(np.argmax(lost[JUDGED])) + 2, int(np.argmin(lost[JUDGED])) + 2):
+            if abs(lost[i]) < 1.0:
+                continue
+            why = (
+                "the input has nothing but noise or silence there"
+                if lost[i] > 0 and boost[i] < self.limits.max_boost_db
+                else "that is the cap"
+            )
+            self._tell(
+                "tone_capped",
+                f"At {CENTRES_HZ[i]:.0f} Hz {kept[i]:+.1f} dB was asked for and {capped[i]:+.1f} dB given: {why}.",
+            )
+
+    def _tell(self, code: str, message: str) -> None:
+        self.notices.append(Notice(code=code, message=message))
+
+
+def _multiband(found: list[Compressor | None]) -> MultibandCompressor:
+    """Neighbouring bands with nothing to do are merged: fewer crossovers, less phase rotation."""
+    idle = Compressor(threshold_dbfs=0.0, ratio=1.0)
+    crossovers: list[float] = []
+    bands: list[Compressor] = []
+    for i, band in enumerate(found):
+        if i and not (band is None and found[i - 1] is None):
+            crossovers.append(BAND_EDGES_HZ[i - 1])
+        elif i:
+            continue
+        bands.append(band or idle)
+    return MultibandCompressor(crossovers_hz=tuple(crossovers), bands=tuple(bands))
+
+
+def _hold_outside(curve: Curve, trusted: np.typing.NDArray[np.bool_]) -> Curve:
+    """Bands without trust take the value of the nearest trusted one, towards zero with distance."""
+    seen = np.flatnonzero(trusted)
+    if len(seen) == 0:
+        return np.zeros_like(curve)
+    band = np.arange(len(curve))
+    nearest = seen[np.abs(band[:, None] - seen[None, :]).argmin(axis=1)]
+    return np.asarray(curve[nearest] * 0.7 ** np.abs(band - nearest))
+
+
+def _finite(values: tuple[float, ...]) -> Curve:
+    return np.nan_to_num(np.asarray(values), neginf=0.0, posinf=0.0)
+
+
+def _rounded(curve: Curve) -> tuple[float, ...]:
+    return tuple(round(float(x), 3) for x in curve)

@@ -1,0 +1,356 @@
+"""The pipeline: sources of audio and measurements in, limited audio and a chain out.
+
+No files and no clock here; `mastering.delivery` adds both. One song is an album of one: all
+songs of a call share one chain and one limiter gain, so their relative levels are kept.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import numpy as np
+
+from mastering.audio import Audio, AudioSource, Samples
+from mastering.chain import Limiter, MasteringChain
+from mastering.dsp.limiter import LimiterCore
+from mastering.host.render import Rendered, reblock
+from mastering.match.level import LimiterPlan, Survey, Surveyor, plan_limiter
+from mastering.measure.features import Features, analyse
+from mastering.measure.loudness import KPower, gated_loudness
+from mastering.measure.peaks import TruePeakMeter
+from mastering.ports import MatchRequest, MatchResult, find_matcher
+from mastering.styles import Limits
+from mastering.target import DeliverySpec
+from mastering.units import gain_to_db
+
+__all__ = [
+    "HOLD_BYTES",
+    "Held",
+    "LevelLoop",
+    "Limited",
+    "Levels",
+    "Mastered",
+    "album_features",
+    "level_loop",
+    "limited",
+    "master",
+    "prefetched",
+]
+
+HOLD_BYTES = 192 * 1024 * 1024
+"""Rendered audio up to this size is kept in memory between passes; longer music is rendered again."""
+
+LOUDNESS_TOLERANCE_LU = 0.03
+PEAK_TOLERANCE_DB = 0.02
+MAX_PASSES = 4
+
+T = TypeVar("T")
+
+
+def prefetched(items: Iterator[T], depth: int = 3) -> Iterator[T]:
+    """The same items, computed ahead in a thread: kernels release the GIL, so two cores work."""
+    ready: queue.Queue[tuple[bool, object]] = queue.Queue(maxsize=depth)
+    stop = threading.Event()
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not _put(ready, stop, (True, item)):
+                    return
+            _put(ready, stop, (False, None))
+        except BaseException as error:  # handed over and raised in the caller's thread
+            _put(ready, stop, (False, error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            more, value = ready.get()
+            if not more:
+                if isinstance(value, BaseException):
+                    raise value
+                return
+            yield value  # type: ignore[misc]  # an item of T
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _put(ready: queue.Queue[tuple[bool, object]], stop: threading.Event, entry: tuple[bool, object]) -> bool:
+    while not stop.is_set():
+        try:
+            ready.put(entry, timeout=0.1)
+        except queue.Full:
+            continue
+        return True
+    return False
+
+
+class Held:
+    """A source whose blocks are kept in memory on the first pass where they fit into `budget_bytes`."""
+
+    def __init__(self, source: AudioSource, budget_bytes: int = HOLD_BYTES) -> None:
+        self._source = source
+        self._fits = 4 * source.channels * source.frames <= budget_bytes
+        self._blocks: list[Samples] | None = None
+        self.sample_rate = source.sample_rate
+        self.channels = source.channels
+        self.frames = source.frames
+
+    def blocks(self) -> Iterator[Samples]:
+        """The source's blocks."""
+        if self._blocks is not None:
+            yield from self._blocks
+            return
+        kept: list[Samples] = []
+        for block in prefetched(self._source.blocks()):
+            if self._fits:
+                kept.append(block)
+            yield block
+        if self._fits:
+            self._blocks = kept
+
+
+def survey_all(sources: Sequence[AudioSource], progress: Callable[[float], None] = lambda _: None) -> list[Survey]:
+    """Render each source once and keep what the limiter's plan needs."""
+    surveys = []
+    total = max(1, sum(source.frames for source in sources))
+    done = 0
+    for source in sources:
+        surveyor = Surveyor(source.sample_rate, source.channels)
+        for block in source.blocks():
+            surveyor.push(block)
+            done += block.shape[1]
+            progress(done / total)
+        surveys.append(surveyor.result())
+    return surveys
+
+
+class Limited:
+    """A source after the limiter; keeps the deepest gain reduction of each step for the report.
+
+    Args:
+        source: rendered audio.
+        limiter: its settings.
+        step_frames: length of one step of `reduction_db`.
+    """
+
+    def __init__(self, source: AudioSource, limiter: Limiter, step_frames: int) -> None:
+        self._source = source
+        self._limiter = limiter
+        self._step = step_frames
+        self.sample_rate = source.sample_rate
+        self.channels = source.channels
+        self.frames = source.frames
+        self.reduction_db: list[float] = []
+
+    def blocks(self) -> Iterator[Samples]:
+        """Limited blocks; `reduction_db` is complete after the last one."""
+        yield from reblock(self._parts(), self.channels)
+
+    def _parts(self) -> Iterator[Samples]:
+        self.reduction_db = []
+        pending = np.empty(0, dtype=np.float32)
+        core = LimiterCore(
+            input_gain_db=self._limiter.input_gain_db,
+            ceiling_dbtp=self._limiter.ceiling_dbtp,
+            lookahead_ms=self._limiter.lookahead_ms,
+            release_ms=self._limiter.release_ms,
+            sample_rate=self.sample_rate,
+            channels=self.channels,
+        )
+        for block in self._source.blocks():
+            yield core.process(block)
+            pending = self._note(np.concatenate([pending, core.gains]))
+        yield core.flush()
+        self._note(np.concatenate([pending, core.gains]), last=True)
+
+    def _note(self, gains: Samples, *, last: bool = False) -> Samples:
+        whole = len(gains) // self._step * self._step
+        for low in gains[:whole].reshape(-1, self._step).min(axis=1) if whole else ():
+            self.reduction_db.append(gain_to_db(float(low)))
+        if last and len(gains) > whole:
+            self.reduction_db.append(gain_to_db(float(gains[whole:].min())))
+        return gains[whole:]
+
+
+def limited(rendered: AudioSource, limiter: Limiter | None, step_frames: int = 4_410) -> AudioSource:
+    """`rendered` after the limiter, or as it is where the chain has none."""
+    return Limited(rendered, limiter, step_frames) if limiter is not None else rendered
+
+
+class Levels:
+    """Loudness and true peak of one limited song, measured on the way to the file."""
+
+    def __init__(self, sample_rate: int, channels: int) -> None:
+        self._power = KPower(sample_rate, channels, max(1, sample_rate // 10))
+        self._peaks = TruePeakMeter(channels)
+        self._powers: list[np.typing.NDArray[np.float64]] = []
+
+    def watch(self, source: AudioSource) -> Iterator[Samples]:
+        """The source's blocks, computed ahead in a thread and measured as they pass."""
+        for block in prefetched(source.blocks()):
+            self._powers.append(self._power.push(block))
+            self._peaks.push(block)
+            yield block
+
+    @property
+    def powers_100ms(self) -> np.typing.NDArray[np.float64]:
+        return np.concatenate([np.zeros(0), *self._powers])
+
+    @property
+    def true_peak_dbtp(self) -> float:
+        return self._peaks.result().true_peak_dbtp
+
+
+@dataclass(slots=True, kw_only=True)
+class LevelLoop:
+    """Closes in on loudness and ceiling: plan, deliver, measure, plan again.
+
+    Args:
+        surveys: of the rendered songs that share one gain.
+        limiter: its times.
+        wanted_lufs, plr_db, delivery, limits: as `plan_limiter` takes them.
+    """
+
+    surveys: Sequence[Survey]
+    limiter: Limiter
+    wanted_lufs: float | None
+    plr_db: float | None
+    delivery: DeliverySpec
+    limits: Limits
+    _offset_lu: float = field(default=0.0, init=False)
+    _margin_db: float = field(default=0.0, init=False)
+    _passes: int = field(default=0, init=False)
+
+    def plan(self) -> LimiterPlan:
+        """Settings for the next pass."""
+        self._passes += 1
+        return plan_limiter(
+            self.surveys,
+            self.limiter,
+            wanted_lufs=self.wanted_lufs,
+            plr_db=self.plr_db,
+            ceiling_dbtp=self.delivery.ceiling_dbtp - self._margin_db,
+            max_reduction_db=self.limits.max_limiter_reduction_db,
+            offset_lu=self._offset_lu,
+        )
+
+    def settled(self, plan: LimiterPlan, songs: Sequence[Levels], file_peak_dbtp: float = -np.inf) -> bool:
+        """Whether a pass is good enough (or the last one allowed); learns from its error otherwise.
+
+        Args:
+            plan: of the pass.
+            songs: what was measured on the way.
+            file_peak_dbtp: highest true peak of the written files, where these are known already.
+        """
+        integrated_lufs = gated_loudness(np.concatenate([song.powers_100ms for song in songs]))
+        true_peak_dbtp = max(file_peak_dbtp, *(song.true_peak_dbtp for song in songs))
+        over_db = true_peak_dbtp - self.delivery.ceiling_dbtp
+        miss_lu = 0.0 if self.wanted_lufs is None else integrated_lufs - plan.predicted_lufs
+        if not np.isfinite(miss_lu):
+            miss_lu = 0.0
+        good = over_db <= PEAK_TOLERANCE_DB and abs(miss_lu) <= LOUDNESS_TOLERANCE_LU
+        if good or self._passes >= MAX_PASSES:
+            return True
+        if over_db > PEAK_TOLERANCE_DB:
+            self._margin_db += over_db + 0.5 * PEAK_TOLERANCE_DB
+        self._offset_lu += miss_lu
+        return False
+
+
+def album_features(songs: Sequence[Features]) -> Features:
+    """One set of measurements for several songs, weighted by duration: what an album's one decision rests on."""
+    if len(songs) == 1:
+        return songs[0]
+    weights = np.array([song.duration_s for song in songs])
+    weights = weights / weights.sum()
+
+    def power(name: str) -> tuple[float, ...]:
+        levels = np.array([getattr(song, name) for song in songs])
+        mean = np.tensordot(weights, 10.0 ** (levels / 10.0), axes=1)
+        with np.errstate(divide="ignore"):
+            return tuple(np.ravel(10.0 * np.log10(mean)).tolist())
+
+    def mean(name: str) -> tuple[float, ...]:
+        return tuple(np.tensordot(weights, np.array([getattr(s, name) for s in songs]), axes=1).tolist())
+
+    lufs = power("integrated_lufs")[0]
+    peak = max(song.true_peak_dbtp for song in songs)
+    mid, side = power("band_levels_mid_db"), power("band_levels_side_db")
+    return replace(
+        songs[0],
+        integrated_lufs=lufs,
+        true_peak_dbtp=peak,
+        plr_db=float(weights @ [song.plr_db for song in songs]),
+        crest_db=mean("crest_db"),
+        level_percentiles_db=tuple(
+            tuple(row) for row in np.tensordot(weights, [s.level_percentiles_db for s in songs], axes=1).tolist()
+        ),
+        band_levels_mid_db=mid,
+        band_levels_side_db=side,
+        bandwidth_hz=max(song.bandwidth_hz for song in songs),
+        noise_floor_dbfs=min(song.noise_floor_dbfs for song in songs),
+        duration_s=sum(song.duration_s for song in songs),
+        channels=max(song.channels for song in songs),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mastered:
+    """What `master` gives back: the audio, the chain that made it, and what the matcher said."""
+
+    audio: Audio
+    chain: MasteringChain
+    match: MatchResult
+    before: Features
+    after: Features
+
+
+def master(source: AudioSource, request: MatchRequest, *, matcher: str = "closed-form") -> Mastered:
+    """Master audio in memory, at the rate the request's delivery asks for; no dither, no file.
+
+    Args:
+        source: mono or stereo audio, at least 0.4 s.
+        request: what is asked for; `request.features` are the source's.
+        matcher: name of a registered matcher.
+    """
+    result = find_matcher(matcher).match(request)
+    rendered = Held(Rendered(source, result.chain.steps, request.delivery.sample_rate))
+    loop = level_loop([rendered], result, request.delivery, request.limits)
+    while True:
+        plan = loop.plan()
+        levels = Levels(rendered.sample_rate, rendered.channels)
+        blocks = list(levels.watch(limited(rendered, plan.limiter)))
+        if loop.settled(plan, [levels]):
+            break
+    audio = Audio(samples=np.concatenate(blocks, axis=1), sample_rate=rendered.sample_rate)
+    return Mastered(
+        audio=audio,
+        chain=replace(result.chain, limiter=plan.limiter),
+        match=result,
+        before=request.features,
+        after=analyse(audio),
+    )
+
+
+def level_loop(
+    rendered: Sequence[AudioSource],
+    result: MatchResult,
+    delivery: DeliverySpec,
+    limits: Limits,
+    progress: Callable[[float], None] = lambda _: None,
+) -> LevelLoop:
+    """Survey the rendered songs (their first pass) and set up the loop for what the matcher asks."""
+    return LevelLoop(
+        surveys=survey_all(rendered, progress),
+        limiter=result.chain.limiter or Limiter(),
+        wanted_lufs=result.integrated_lufs,
+        plr_db=result.plr_db,
+        delivery=delivery,
+        limits=limits,
+    )

@@ -1,0 +1,127 @@
+"""Checks in words: what was promised, what the file measures, and what to do where they part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mastering.report.model import Check, Report
+from mastering.report.wording import clean, number, quantity
+
+__all__ = ["CheckText", "check_texts"]
+
+_LABELS = {
+    "integrated_lufs": "Integrated loudness",
+    "true_peak_dbtp": "True peak",
+    "delay_frames": "Delay",
+}
+_SUFFIXES = ("_lufs", "_dbtp", "_dbfs", "_db", "_lu", "_hz", "_ms", "_s", "_frames")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckText:
+    """One check in words.
+
+    Attributes:
+        label: what was checked.
+        measured, wanted: with units; `wanted` says which way the limit works.
+        passed: kept or not.
+        sentence: for a missed one: by how much, and what to do; "" for a kept one.
+    """
+
+    label: str
+    measured: str
+    wanted: str
+    passed: bool
+    sentence: str
+
+
+def check_texts(report: Report) -> tuple[CheckText, ...]:
+    """Every check of the report in words, in its order."""
+    return tuple(_text(check, report) for check in report.checks)
+
+
+def _text(check: Check, report: Report) -> CheckText:
+    explain = _EXPLAIN.get(check.name, _explain_other)
+    return CheckText(
+        label=_label(check.name),
+        measured=_value(check.measured, check.unit),
+        wanted=_wanted(check, report),
+        passed=check.passed,
+        sentence="" if check.passed else explain(check, report),
+    )
+
+
+def _label(name: str) -> str:
+    if name in _LABELS:
+        return _LABELS[name]
+    text = clean(name)
+    for suffix in _SUFFIXES:
+        text = text.removesuffix(suffix)
+    return text.replace("_", " ").capitalize()
+
+
+def _value(value: float, unit: str) -> str:
+    whole = unit in ("frames", "Hz", "") and float(value).is_integer()
+    return quantity(value, clean(unit), decimals=0 if whole else 2)
+
+
+def _wanted(check: Check, report: Report) -> str:
+    limit = _value(check.limit, check.unit)
+    if check.name == "integrated_lufs":
+        return f"{limit}, ±{report.recipe.delivery.tolerance_lu:g} LU"
+    return f"at most {limit}" if check.name in ("true_peak_dbtp", "delay_frames") else limit
+
+
+def _explain_loudness(check: Check, report: Report) -> str:
+    if not math.isfinite(check.measured):
+        return (
+            f"Missed: the file is silent, {_value(check.limit, check.unit)} was asked. "
+            "There is nothing to raise: check the input and its export."
+        )
+    off_lu = check.measured - check.limit
+    measured = number(check.measured)
+    start = f"Missed: integrated loudness is {measured} LUFS, {number(check.limit)} LUFS was asked"
+    if off_lu < 0.0:
+        return (
+            f"{start} ({number(-off_lu)} LU too quiet): most likely the limiter may not take off more. "
+            f"Ask for less (--lufs {measured}), raise the ceiling (--ceiling, now "
+            f"{number(report.recipe.delivery.ceiling_dbtp)} dBTP) or tame the mix's peaks first."
+        )
+    return f"{start} ({number(off_lu)} LU too loud). Ask for a lower --lufs."
+
+
+def _explain_peak(check: Check, report: Report) -> str:
+    excess_db = check.measured - check.limit
+    lower = math.floor((check.limit - excess_db) * 10.0) / 10.0 if math.isfinite(excess_db) else check.limit
+    lossy = report.recipe.delivery.container in ("mp3", "ogg", "opus", "m4a")
+    why = f" The {report.recipe.delivery.container} encoder rebuilds peaks." if lossy else ""
+    return (
+        f"Missed: the true peak is {_value(check.measured, check.unit)}, at most "
+        f"{_value(check.limit, check.unit)} was asked ({excess_db:.2g} dB over).{why} "
+        f"Lower the ceiling (--ceiling {number(lower)})."
+    )
+
+
+def _explain_delay(check: Check, report: Report) -> str:
+    return (
+        f"Missed: the master is {_value(check.measured, check.unit)} away from the input, at most "
+        f"{_value(check.limit, check.unit)} is allowed. Do not line it up with the mix or with stems."
+    )
+
+
+def _explain_other(check: Check, report: Report) -> str:
+    off = check.measured - check.limit
+    by = f" ({quantity(off, clean(check.unit), decimals=2, signed=True)})" if math.isfinite(off) else ""
+    return (
+        f"Missed: {_label(check.name).lower()} is {_value(check.measured, check.unit)}, "
+        f"{_value(check.limit, check.unit)} was asked{by}."
+    )
+
+
+_EXPLAIN: dict[str, Callable[[Check, Report], str]] = {
+    "integrated_lufs": _explain_loudness,
+    "true_peak_dbtp": _explain_peak,
+    "delay_frames": _explain_delay,
+}

@@ -1,0 +1,168 @@
+"""Sentences about the sound: tone, dynamics and width; level and checks are in `summary`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from mastering.chain import Compressor, EqBand, Equalizer, MultibandCompressor, Saturation, Width
+from mastering.measure.features import THIRD_OCTAVES_HZ, Features
+from mastering.report.aims import goal
+from mastering.report.compare import spectrum_distance_db
+from mastering.report.model import Report
+from mastering.report.response import chain_response_db, shapes_tone
+from mastering.report.rows import side_to_mid_total_db
+from mastering.report.steps import band_spans
+from mastering.report.tone import find_regions, phrase
+from mastering.report.wording import clean, frequency, join, number, quantity
+
+__all__ = ["dynamics_sentences", "tone_sentences", "width_sentences"]
+
+_AUDIBLE_DB = 0.3
+"""Changes below this are not worth a sentence."""
+
+_MONO_DB = -40.0
+
+
+def tone_sentences(report: Report) -> Iterator[str]:
+    mid = _applied(report)[0]
+    regions = find_regions(mid, threshold_db=_AUDIBLE_DB)[:4]
+    if regions:
+        text = "; ".join(phrase(region) for region in regions)
+        yield f"{text[0].upper()}{text[1:]}; towards {goal(report)}."
+    else:
+        yield "The tone was left as it is."
+    yield from _passes(report)
+    yield from _tone_reached(report)
+
+
+def _applied(report: Report) -> tuple[Sequence[float], Sequence[float]]:
+    """Third-octave gains (31) on mid and side: what the matcher kept, or what the chain's filters do."""
+    if report.match is not None and report.match.kept_mid_db:
+        return report.match.kept_mid_db, report.match.kept_side_db
+    if not shapes_tone(report.recipe.chain):
+        flat = (0.0,) * len(THIRD_OCTAVES_HZ)
+        return flat, flat
+    centres = np.asarray(THIRD_OCTAVES_HZ)
+    mid, side = chain_response_db(report.recipe.chain, centres, report.before.sample_rate, passes=False)
+    return mid.tolist(), side.tolist()
+
+
+def _passes(report: Report) -> Iterator[str]:
+    bands: list[EqBand] = []
+    for step in report.recipe.chain.steps:
+        if isinstance(step, Equalizer):
+            bands += [band for band in (*step.mid, *step.side) if band.shape.endswith("_pass")]
+    for shape, does in (
+        ("high_pass", "takes away what lies below"),
+        ("low_pass", "takes away what lies above"),
+    ):
+        corners = sorted({band.frequency_hz for band in bands if band.shape == shape})
+        if corners:
+            where = join([frequency(corner) for corner in corners])
+            yield f"A {shape.replace('_', '-')} filter {does} {where}."
+
+
+def _tone_reached(report: Report) -> Iterator[str]:
+    if len(report.references) != 1:
+        return
+    before = spectrum_distance_db(report.before, report.references[0])
+    after = spectrum_distance_db(report.after, report.references[0])
+    if math.isfinite(before) and math.isfinite(after):
+        yield (
+            f"The spectrum is now {number(after)} dB from the reference's on average over the third octaves "
+            f"from 31.5 Hz to 16 kHz; it was {number(before)} dB."
+        )
+
+
+def dynamics_sentences(report: Report) -> Iterator[str]:
+    for step in report.recipe.chain.steps:
+        if isinstance(step, Compressor):
+            yield f"Compression of the whole: {_compressor(step)}."
+        elif isinstance(step, MultibandCompressor):
+            spans = band_spans(step.crossovers_hz)
+            working = [(band, span) for band, span in zip(step.bands, spans, strict=True) if band.ratio > 1.0]
+            if working:
+                yield f"Compression {', '.join(f'{_compressor(band)} {span}' for band, span in working)}."
+        elif isinstance(step, Saturation) and step.mix_percent > 0.0 and step.drive_db > 0.0:
+            yield (
+                f"Saturation adds harmonics: {number(step.drive_db)} dB of drive, "
+                f"{number(step.mix_percent, decimals=0)} % mixed in."
+            )
+    yield from _compression_depth(report)
+    yield _dynamics_result(report)
+
+
+def _compressor(step: Compressor) -> str:
+    return f"{quantity(step.ratio, ':1')} above {quantity(step.threshold_dbfs, 'dBFS')}"
+
+
+def _compression_depth(report: Report) -> Iterator[str]:
+    deepest = {
+        clean(name): -min(curve) for name, curve in report.curves.compressor_reduction_db.items() if curve
+    }
+    if not deepest:
+        return
+    if max(deepest.values()) < 0.05:
+        yield "The compressors had nothing to do."
+        return
+    parts = [f"{number(depth)} dB ({name})" for name, depth in deepest.items()]
+    yield f"The compressors took at most {join(parts)}."
+
+
+def _dynamics_result(report: Report) -> str:
+    before, after = report.before, report.after
+    plr = f"The peak to loudness ratio (PLR) went from {number(before.plr_db)} to {number(after.plr_db)} dB"
+    lra = (
+        f"the loudness range from {number(before.loudness_range_lu)} to {number(after.loudness_range_lu)} LU"
+    )
+    if len(report.references) == 1:
+        reference = report.references[0]
+        return (
+            f"{plr}, {lra}; the reference has {number(reference.plr_db)} dB "
+            f"and {number(reference.loudness_range_lu)} LU."
+        )
+    return f"{plr}, {lra}."
+
+
+def width_sentences(report: Report) -> Iterator[str]:
+    before, after = side_to_mid_total_db(report.before), side_to_mid_total_db(report.after)
+    if not math.isfinite(before):
+        yield "The music is mono: there is no stereo width to change."
+        return
+    if not math.isfinite(after):
+        yield f"Folded to mono: the side lay {_below(before)} and is now gone."
+        return
+    yield from _mono_bass(report)
+    change = after - before
+    if abs(change) < _AUDIBLE_DB:
+        yield f"The stereo width was kept: the side lies {_below(after)}."
+    else:
+        word = "Widened" if change > 0.0 else "Narrowed"
+        yield (
+            f"{word} the stereo image by {number(abs(change))} dB: the side lay {_below(before)}, "
+            f"now {_below(after)}{_reference_width(report.references)}."
+        )
+
+
+def _below(side_to_mid_db: float) -> str:
+    return f"{number(abs(side_to_mid_db))} dB {'below' if side_to_mid_db <= 0.0 else 'above'} the mid"
+
+
+def _reference_width(references: Sequence[Features]) -> str:
+    if len(references) != 1:
+        return ""
+    width = side_to_mid_total_db(references[0])
+    return f"; the reference's {_below(width)}" if math.isfinite(width) else "; the reference is mono"
+
+
+def _mono_bass(report: Report) -> Iterator[str]:
+    for step in report.recipe.chain.steps:
+        if isinstance(step, Width):
+            mono = [
+                f for f, gain in zip(step.frequencies_hz, step.side_gain_db, strict=True) if gain <= _MONO_DB
+            ]
+            if mono and mono[0] == step.frequencies_hz[0] and len(mono) < len(step.frequencies_hz):
+                yield f"Made the bass mono up to {frequency(mono[-1])}."
