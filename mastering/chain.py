@@ -78,7 +78,7 @@ class LinearPhaseEq:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compressor:
-    """Stereo-linked soft-knee compressor; the detector follows the louder channel's short-time RMS."""
+    """Stereo-linked soft-knee compressor; the detector is the short-time RMS over all channels."""
 
     kind: Literal["compressor"] = field(default="compressor", init=False)
     threshold_dbfs: Annotated[float, Range(-80.0, 0.0, "dBFS")]

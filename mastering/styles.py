@@ -82,7 +82,8 @@ class Style:
         name: what the user types; the stem of its file.
         title, summary, explanation: for people; the summary is one sentence for a producer.
         source: where the curve comes from: measured, published, or voiced by hand around one.
-        band_levels_db: wanted third-octave levels (31) of the mid; only the shape counts.
+        band_levels_db: wanted third-octave levels (31) of the mid, before the style's own filters; only
+            the shape counts.
         tone_tolerance_db: half-width (31) of what is left alone around that curve.
         side_to_mid_db: wanted side level minus mid level (31).
         side_tolerance_db: half-width (31) of what is left alone around it.
@@ -140,7 +141,8 @@ class Target:
     Args:
         name: what the user types; the stem of its file.
         title, summary: for people.
-        date: ISO date (year, year-month or year-month-day) of the published document.
+        date: ISO date (year, year-month or year-month-day) of the published document; where it has
+            none, of the day its numbers were collected.
         source: document or page.
         official: the numbers are published by the platform itself or by a standards body.
         note: what the platform does with the file (normalisation, lossy codec), and any doubt.

@@ -28,7 +28,7 @@ __all__ = ["command", "load_recipe"]
 @spec_options
 @run_options
 @click.pass_context
-def command(ctx: click.Context, recipe: Path, **options: Any) -> None:
+def command(ctx: click.Context, /, recipe: Path, **options: Any) -> None:
     """Apply the chain saved in RECIPE.json to IN....
 
     On the audio it was made for it gives the same samples again. The recipe's format, rate and bit
@@ -56,6 +56,7 @@ def command(ctx: click.Context, recipe: Path, **options: Any) -> None:
                 downmix=options["downmix"],
                 write_report=not options["no_report"],
                 delivery=delivery,
+                make_folder=options["output_dir"] is not None,
             ),
             pairs=(pair,),
         )

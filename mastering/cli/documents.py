@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mastering.codec import to_json, to_plain
 from mastering.cli.failures import Failure
+from mastering.codec import to_json, to_plain
 
 if TYPE_CHECKING:
     from mastering.measure.features import Features
@@ -30,6 +30,8 @@ def write(value: Any) -> None:
 
 def master_entry(source: Path, output: Path, status: str, report: Report) -> dict[str, Any]:
     """What `master` and `apply` say about an input that was done; status "mastered" or "skipped"."""
+    from mastering.report.text import all_notices
+
     return {
         "input": str(source),
         "output": str(output),
@@ -38,7 +40,7 @@ def master_entry(source: Path, output: Path, status: str, report: Report) -> dic
         "after": to_plain(report.after),
         "chain": to_plain(report.recipe.chain),
         "checks": to_plain(report.checks),
-        "notices": to_plain(report.notices),
+        "notices": to_plain(all_notices(report)),
         "seconds": to_plain(report.seconds),
         "error": None,
     }

@@ -15,7 +15,8 @@ from mastering.errors import AudioFileError
 __all__ = ["AUDIO_SUFFIXES", "MASTER_MARK", "Input", "expand", "natural_key"]
 
 AUDIO_SUFFIXES = frozenset(
-    ".wav .wave .bwf .rf64 .w64 .aif .aiff .aifc .flac .ogg .oga .opus .mp3 .m4a .aac .wma .mka".split()
+    (".wav", ".wave", ".bwf", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".flac")
+    + (".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".wma", ".mka")
 )
 """What counts as audio inside a folder; a file given by name may be anything that can be decoded."""
 
@@ -87,7 +88,8 @@ def _folder(root: Path) -> list[Input]:
 
 
 def _glob(pattern: str) -> list[Input]:
-    matches = sorted((Path(match) for match in glob.glob(pattern, recursive=True)), key=natural_key)
+    found = glob.glob(pattern, recursive=True)  # noqa: PTH207 - the pattern may be absolute
+    matches = sorted(map(Path, found), key=natural_key)
     own = MASTER_MARK in pattern
     files = [Input(path=path) for path in matches if path.is_file() and (own or not _is_master(path.name))]
     nested = [item for path in matches if path.is_dir() and "**" not in pattern for item in _folder(path)]
@@ -95,9 +97,7 @@ def _glob(pattern: str) -> list[Input]:
 
 
 def _is_material(name: str) -> bool:
-    return (
-        not name.startswith(".") and Path(name).suffix.lower() in AUDIO_SUFFIXES and not _is_master(name)
-    )
+    return not name.startswith(".") and Path(name).suffix.lower() in AUDIO_SUFFIXES and not _is_master(name)
 
 
 def _is_master(name: str) -> bool:

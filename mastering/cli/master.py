@@ -12,18 +12,20 @@ from mastering.cli.deliver import Order, Pair, Work, deliver
 from mastering.cli.failures import EXIT_CODES_HELP
 from mastering.cli.inputs import expand
 from mastering.cli.options import (
-    Amount,
-    Aspects,
+    complete_aspects,
     complete_names,
     delivery_options,
-    existing_references,
     level_options,
     merge_delivery,
+    parse_amount,
+    parse_aspects,
+    reference_files,
     run_options,
     spec_options,
 )
 from mastering.cli.outputs import container_of, plan_outputs
 from mastering.cli.tasks import AlbumTask, MasterTask
+from mastering.ports import ASPECTS
 
 if TYPE_CHECKING:
     from mastering.jobspec import MasterJob
@@ -32,8 +34,16 @@ __all__ = ["command"]
 
 _DEFAULT_STYLE = "balanced"
 
+_EXAMPLES = """\b
+Examples:
+  tonmeister master song.wav
+  tonmeister master song.wav -r reference.flac -o master.wav
+  tonmeister master album/ --album --style warm --target spotify --output-dir out
 
-@click.command("master", cls=Command, epilog=EXIT_CODES_HELP)
+"""
+
+
+@click.command("master", cls=Command, epilog=_EXAMPLES + EXIT_CODES_HELP)
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...", type=click.Path())
 @click.option(
     "-r",
@@ -56,8 +66,19 @@ _DEFAULT_STYLE = "balanced"
     shell_complete=complete_names("targets"),
     help="Where it goes: loudness, ceiling and format of a platform.",
 )
-@click.option("--amount", type=Amount(), help="How much of the difference to take over; auto decides itself.")
-@click.option("--only", type=Aspects(), help="Change these alone.")
+@click.option(
+    "--amount",
+    callback=parse_amount,
+    metavar="auto|0..100",
+    help="How much of the difference to take over; auto keeps what is likely mastering.",
+)
+@click.option(
+    "--only",
+    callback=parse_aspects,
+    shell_complete=complete_aspects,
+    metavar="LIST",
+    help=f"Change nothing else, out of {','.join(ASPECTS)}.",
+)
 @click.option(
     "--eq", type=click.Choice(["linear", "parametric"]), help="Linear-phase curve, or up to 8 bands."
 )
@@ -68,17 +89,11 @@ _DEFAULT_STYLE = "balanced"
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 @run_options
 @click.pass_context
-def command(ctx: click.Context, **options: Any) -> None:
+def command(ctx: click.Context, /, **options: Any) -> None:
     """Master IN... to references, a style or a delivery target.
 
     IN may be files, folders (their audio files, recursively) and globs. Each master is written
     together with NAME.recipe.json, which repeats it, and NAME.report.html, which explains it.
-
-    \b
-    Examples:
-      tonmeister master song.wav
-      tonmeister master song.wav -r reference.flac -o master.wav
-      tonmeister master album/ --album --style warm --target spotify --output-dir out
     """
     if options["album"] and options["dry_run"]:
         raise click.UsageError("--album and --dry-run exclude each other.")
@@ -105,7 +120,7 @@ def _job(options: dict[str, Any]) -> MasterJob:
     from mastering import library
     from mastering.jobspec import MasterJob
 
-    references = existing_references(options["references"])
+    references = reference_files(options["references"])
     style_name = options["style"]
     if not (references or style_name or options["target"]):
         style_name = _DEFAULT_STYLE
@@ -135,13 +150,18 @@ def _choices(options: dict[str, Any]) -> dict[str, Any]:
 
 def _works(pairs: list[Pair], job: MasterJob, options: dict[str, Any]) -> list[Work]:
     ready = [pair for pair in pairs if pair.source.failure is None]
+    make_folder = options["output_dir"] is not None
     if options["album"] and ready:
         files: tuple[tuple[Path, Path], ...] = tuple((pair.source.path, pair.output) for pair in ready)
-        return [Work(task=AlbumTask(pairs=files, job=job), pairs=tuple(ready))]
+        return [Work(task=AlbumTask(pairs=files, job=job, make_folder=make_folder), pairs=tuple(ready))]
     return [
         Work(
             task=MasterTask(
-                source=pair.source.path, output=pair.output, job=job, dry_run=options["dry_run"]
+                source=pair.source.path,
+                output=pair.output,
+                job=job,
+                dry_run=options["dry_run"],
+                make_folder=make_folder,
             ),
             pairs=(pair,),
         )

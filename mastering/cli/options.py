@@ -16,6 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from mastering.cli.inputs import expand
+from mastering.ports import ASPECTS
 from mastering.target import CONTAINERS, DeliverySpec
 from mastering.units import ranges
 
@@ -23,14 +24,15 @@ if TYPE_CHECKING:
     from mastering.styles import Style, Target
 
 __all__ = [
-    "Amount",
-    "Aspects",
+    "complete_aspects",
     "complete_names",
     "delivery_options",
     "level_options",
     "merge_delivery",
+    "parse_amount",
+    "parse_aspects",
+    "reference_files",
     "run_options",
-    "existing_references",
     "spec_options",
 ]
 
@@ -39,54 +41,46 @@ F = TypeVar("F", bound=Callable[..., Any])
 _LIMITS = ranges(DeliverySpec)
 
 
-class Amount(click.ParamType):
-    """`auto` or a number of percent; the job checks its range."""
-
-    name = "auto|0..100"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
-        """Text to "auto" or a number."""
-        if isinstance(value, (int, float)) or value == "auto":
-            return value
-        try:
-            return float(str(value).removesuffix("%"))
-        except ValueError:
-            self.fail(f"'{value}' is neither auto nor a number from 0 to 100.", param, ctx)
+def parse_amount(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | str | None:
+    """Callback of --amount: "auto", a number of percent, or None; the job checks the range."""
+    if value is None or value == "auto":
+        return value
+    try:
+        return float(value.removesuffix("%"))
+    except ValueError:
+        raise click.BadParameter(
+            f"'{value}' is neither auto nor a number from 0 to 100.", ctx, parameter
+        ) from None
 
 
-class Aspects(click.ParamType):
-    """Comma-separated aspects: tone,dynamics,width,level."""
+def parse_aspects(
+    ctx: click.Context, parameter: click.Parameter, value: str | None
+) -> tuple[str, ...] | None:
+    """Callback of --only: comma-separated aspects, without repetitions, in the project's order."""
+    if value is None:
+        return None
+    wanted = [part.strip() for part in value.split(",")]
+    for part in wanted:
+        if part not in ASPECTS:
+            near = difflib.get_close_matches(part, ASPECTS, n=1)
+            meant = f" Did you mean {near[0]}?" if near else ""
+            raise click.BadParameter(f"'{part}' is none of {', '.join(ASPECTS)}.{meant}", ctx, parameter)
+    return tuple(aspect for aspect in ASPECTS if aspect in wanted)
 
-    name = "tone,dynamics,width,level"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """Text to a tuple without repetitions, in the project's order."""
-        if isinstance(value, tuple):
-            return value
-        allowed = tuple(self.name.split(","))
-        wanted = [part.strip() for part in str(value).split(",")]
-        for part in wanted:
-            if part not in allowed:
-                near = difflib.get_close_matches(part, allowed, n=1)
-                meant = f" Did you mean {near[0]}?" if near else ""
-                self.fail(f"'{part}' is none of {', '.join(allowed)}.{meant}", param, ctx)
-        return tuple(aspect for aspect in allowed if aspect in wanted)
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Complete the part after the last comma."""
-        done, comma, part = incomplete.rpartition(",")
-        rest = [name for name in self.name.split(",") if name not in done.split(",")]
-        return [CompletionItem(f"{done}{comma}{name}") for name in rest if name.startswith(part)]
+def complete_aspects(
+    _ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete what stands after the last comma of --only."""
+    done, comma, part = incomplete.rpartition(",")
+    rest = [name for name in ASPECTS if name not in done.split(",")]
+    return [CompletionItem(f"{done}{comma}{name}") for name in rest if name.startswith(part)]
 
 
 def complete_names(kind: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
     """Completion by the names of the presets of a kind: "styles", "targets" or "chains"."""
 
-    def complete(
-        _ctx: click.Context, _parameter: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
+    def complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
         from mastering import library
 
         return [CompletionItem(name) for name in library.names(kind) if name.startswith(incomplete)]
@@ -158,9 +152,8 @@ run_options = _stack(
         "--jobs",
         type=click.IntRange(1, 256),
         default=1,
-        show_default=True,
         metavar="N",
-        help="Inputs worked on at a time.",
+        help="Inputs worked on at a time, 1..256.",
     ),
     click.option("--json", "as_json", is_flag=True, help="Write one JSON document to standard output."),
     click.option("-q", "--quiet", is_flag=True, help="No progress and no summaries, only errors."),
@@ -198,7 +191,7 @@ def merge_delivery(
     return replace(spec, **given)
 
 
-def existing_references(given: Sequence[str]) -> tuple[Path, ...]:
+def reference_files(given: Sequence[str]) -> tuple[Path, ...]:
     """Files to match: like inputs, they may be folders and globs.
 
     Raises:

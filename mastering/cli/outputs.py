@@ -12,7 +12,7 @@ import click
 from mastering.cli.inputs import MASTER_MARK, Input
 from mastering.target import CONTAINERS, Container
 
-__all__ = ["SUFFIXES", "container_of", "plan_outputs"]
+__all__ = ["SUFFIXES", "check_png", "container_of", "plan_outputs"]
 
 SUFFIXES: dict[str, Container] = {f".{name}": name for name in CONTAINERS} | {
     ".wave": "wav",
@@ -96,3 +96,13 @@ def _identity(path: Path) -> str:
     except OSError:
         return os.path.normcase(os.path.realpath(path))
     return f"{status.st_dev}:{status.st_ino}"
+
+
+def check_png(plot: Path) -> None:
+    """Refuse a --plot that is no PNG: a slip must not write over a song.
+
+    Raises:
+        click.UsageError: another suffix.
+    """
+    if plot.suffix.lower() != ".png":
+        raise click.UsageError(f"--plot {plot}: allowed a name that ends in .png.")

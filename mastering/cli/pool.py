@@ -121,7 +121,9 @@ def _next(worker: _Worker, waiting: deque[int], tasks: Sequence[Task], board: Bo
 
 def _ready(busy: Sequence[_Worker]) -> list[_Worker]:
     by_connection = {worker.connection: worker for worker in busy}
-    return [by_connection[connection] for connection in wait(list(by_connection)) if connection in by_connection]
+    return [
+        by_connection[connection] for connection in wait(list(by_connection)) if connection in by_connection
+    ]
 
 
 def _listen(worker: _Worker, board: Board) -> Result | Exception | None:

@@ -13,11 +13,11 @@ __all__ = ["Board", "SilentBoard", "open_board"]
 
 _STAGE_ENDS = {
     "read": 0.05,
-    "measure": 0.2,
-    "match": 0.25,
-    "render": 0.55,
-    "limit": 0.8,
-    "write": 0.93,
+    "measure": 0.25,
+    "match": 0.27,
+    "render": 0.6,
+    "limit": 0.7,
+    "write": 0.9,
     "verify": 1.0,
 }
 """Where each stage of a master ends on its bar; roughly its share of the time."""
@@ -56,14 +56,16 @@ class _RichBoard:
     def __init__(self, bars: Any) -> None:
         self._bars = bars
         self._ids: dict[int, Any] = {}
+        self._places: dict[int, float] = {}
 
     def start(self, index: int, label: str) -> None:
-        if index in self._ids:
-            self.finish(index)
+        self._places[index] = 0.0
         self._ids[index] = self._bars.add_task(_short(label), total=1.0, stage="")
 
     def update(self, index: int, stage: str, fraction: float) -> None:
-        self._bars.update(self._ids[index], completed=_position(stage, fraction), stage=stage)
+        place = max(_position(stage, fraction), self._places[index])  # a second pass does not go back
+        self._places[index] = place
+        self._bars.update(self._ids[index], completed=place, stage=stage)
 
     def finish(self, index: int) -> None:
         self._bars.remove_task(self._ids.pop(index))
@@ -94,11 +96,11 @@ def open_board(*, quiet: bool) -> Iterator[Board]:
 def _position(stage: str, fraction: float) -> float:
     """Place on the whole bar of a stage that is done to `fraction` 0..1.
 
-    >>> round(_position("render", 0.5), 3)
-    0.4
+    >>> round(_position("write", 0.5), 3)
+    0.8
     """
     if stage not in _STAGE_ENDS:
-        return fraction
+        return 0.0
     ends = list(_STAGE_ENDS.values())
     place = list(_STAGE_ENDS).index(stage)
     start = ends[place - 1] if place else 0.0

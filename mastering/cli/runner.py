@@ -81,7 +81,9 @@ def collect(
     return Collected(results=tuple(results[index] for index in sorted(results)), interrupted=interrupted)
 
 
-def _stream(tasks: Sequence[Task], jobs: int, board: Board, interrupts: Interrupts) -> Generator[Result, None, None]:
+def _stream(
+    tasks: Sequence[Task], jobs: int, board: Board, interrupts: Interrupts
+) -> Generator[Result, None, None]:
     if min(jobs, len(tasks)) <= 1:
         return _in_turn(tasks, board, interrupts)
     from mastering.cli.pool import run_in_workers

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mastering.cli.documents import master_entry
+from mastering.errors import EnvironmentProblem
+from mastering.report.wording import clean, number
 
 if TYPE_CHECKING:
     from mastering.jobspec import MasterJob
@@ -26,22 +28,32 @@ class Done:
     Attributes:
         entry: its place in the JSON document.
         text: the report for a terminal.
-        missed: names of the failed checks.
+        line: the report in one line, for runs of many.
+        missed: a check failed.
     """
 
     entry: dict[str, Any]
     text: str
-    missed: tuple[str, ...]
+    line: str
+    missed: bool
 
 
 def _done(source: Path, output: Path, status: str, report: Report) -> Done:
     from mastering.report.text import render_text
 
+    planned = "Dry run, nothing is written. " if status == "skipped" else ""
     return Done(
         entry=master_entry(source, output, status, report),
-        text=render_text(report),
-        missed=tuple(check.name for check in report.checks if not check.passed),
+        text=planned + render_text(report),
+        line=planned + _line(source, output, report),
+        missed=not report.passed,
     )
+
+
+def _line(source: Path, output: Path, report: Report) -> str:
+    level = f"{number(report.after.integrated_lufs)} LUFS, {number(report.after.true_peak_dbtp)} dBTP"
+    missed = ", ".join(check.name for check in report.checks if not check.passed)
+    return clean(f"{source} -> {output}: {level}{'; missed: ' + missed if missed else ''}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +64,7 @@ class MasterTask:
     output: Path
     job: MasterJob
     dry_run: bool = False
+    make_folder: bool = False
 
     @property
     def label(self) -> str:
@@ -65,7 +78,7 @@ class MasterTask:
         if self.dry_run:
             report = plan_file(self.source, self.output, self.job, progress=progress)
             return [_done(self.source, self.output, "skipped", report)]
-        make_folder(self.output)
+        _prepare(self.output, self.make_folder)
         report = master_file(self.source, self.output, self.job, progress=progress)
         return [_done(self.source, self.output, "mastered", report)]
 
@@ -76,6 +89,7 @@ class AlbumTask:
 
     pairs: tuple[tuple[Path, Path], ...]
     job: MasterJob
+    make_folder: bool = False
 
     @property
     def label(self) -> str:
@@ -87,7 +101,7 @@ class AlbumTask:
         from mastering.delivery import master_album
 
         for _, output in self.pairs:
-            make_folder(output)
+            _prepare(output, self.make_folder)
         reports = master_album(self.pairs, self.job, progress=progress)
         return [
             _done(source, output, "mastered", report)
@@ -106,6 +120,7 @@ class ApplyTask:
     downmix: bool
     write_report: bool
     delivery: DeliverySpec | None = None
+    make_folder: bool = False
 
     @property
     def label(self) -> str:
@@ -116,7 +131,7 @@ class ApplyTask:
         """Write the output."""
         from mastering.delivery import apply_recipe
 
-        make_folder(self.output)
+        _prepare(self.output, self.make_folder)
         report = apply_recipe(
             self.recipe,
             self.source,
@@ -149,6 +164,15 @@ class MeasureTask:
         return analyse_file(self.source, downmix=self.downmix)
 
 
-def make_folder(output: Path) -> None:
-    """Make the folder of an output if it is not there."""
-    output.parent.mkdir(parents=True, exist_ok=True)
+def _prepare(output: Path, make_folder: bool) -> None:
+    """Make the folder of an output below --output-dir; one that -o names must be there."""
+    if not make_folder:
+        return
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"{output.parent}: the folder for the output cannot be made ({error.strerror})",
+            hint="Choose another folder or change its permissions.",
+            code="output_not_writable",
+        ) from error

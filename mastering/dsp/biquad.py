@@ -87,6 +87,10 @@ def magnitude_db(
     return np.asarray(20.0 * np.log10(np.maximum(np.abs(response), 1e-12)))
 
 
+_SILENCE = 1e-15
+"""-300 dB: a decaying tail is ended here, before it reaches denormals, which are a hundred times slower."""
+
+
 @kernel
 def _run(samples: Samples, sections: Sections, state: npt.NDArray[np.float64], out: Samples) -> None:
     """Transposed direct form II in float64; `state` [channels, sections, 2] is updated in place."""
@@ -102,9 +106,40 @@ def _run(samples: Samples, sections: Sections, state: npt.NDArray[np.float64], o
                 s0 = b1 * x - a1 * y + s1
                 s1 = b2 * x - a2 * y
                 out[channel, i] = y
-            # A decaying tail must not reach denormals, which are a hundred times slower.
-            state[channel, section, 0] = s0 if abs(s0) > 1e-30 else 0.0
-            state[channel, section, 1] = s1 if abs(s1) > 1e-30 else 0.0
+            if abs(s0) + abs(s1) < _SILENCE:
+                s0 = s1 = 0.0
+            state[channel, section, 0] = s0
+            state[channel, section, 1] = s1
+
+
+@kernel
+def _run_pair(samples: Samples, sections: Sections, state: npt.NDArray[np.float64], out: Samples) -> None:
+    """Two sections on two channels at once: the four recursions overlap in the processor's pipeline."""
+    b0, b1, b2, a1, a2 = sections[0]
+    c0, c1, c2, d1, d2 = sections[1]
+    l0, l1, l2, l3 = state[0, 0, 0], state[0, 0, 1], state[0, 1, 0], state[0, 1, 1]
+    r0, r1, r2, r3 = state[1, 0, 0], state[1, 0, 1], state[1, 1, 0], state[1, 1, 1]
+    for i in range(samples.shape[1]):
+        x = float(samples[0, i])
+        u = float(samples[1, i])
+        y = b0 * x + l0
+        v = b0 * u + r0
+        l0 = (b1 * x + l1) - a1 * y
+        r0 = (b1 * u + r1) - a1 * v
+        l1 = b2 * x - a2 * y
+        r1 = b2 * u - a2 * v
+        z = c0 * y + l2
+        w = c0 * v + r2
+        l2 = (c1 * y + l3) - d1 * z
+        r2 = (c1 * v + r3) - d1 * w
+        l3 = c2 * y - d2 * z
+        r3 = c2 * v - d2 * w
+        out[0, i] = z
+        out[1, i] = w
+    if abs(l0) + abs(l1) + abs(l2) + abs(l3) + abs(r0) + abs(r1) + abs(r2) + abs(r3) < _SILENCE:
+        l0 = l1 = l2 = l3 = r0 = r1 = r2 = r3 = 0.0
+    state[0, 0, 0], state[0, 0, 1], state[0, 1, 0], state[0, 1, 1] = l0, l1, l2, l3
+    state[1, 0, 0], state[1, 0, 1], state[1, 1, 0], state[1, 1, 1] = r0, r1, r2, r3
 
 
 class BiquadCascade:
@@ -122,7 +157,10 @@ class BiquadCascade:
     def process(self, samples: Samples) -> Samples:
         """Filter the next block, float32 [channels, frames]."""
         out = np.empty_like(samples)
-        _run(samples, self._sections, self._state, out)
+        if self._state.shape[:2] == (2, 2):
+            _run_pair(samples, self._sections, self._state, out)
+        else:
+            _run(samples, self._sections, self._state, out)
         return out
 
     def flush(self) -> Samples:

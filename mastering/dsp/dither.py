@@ -59,7 +59,9 @@ class Dither:
     def __call__(self, samples: Samples) -> npt.NDArray[np.int32]:
         """Quantise float32 [channels, frames] to int32 [channels, frames], clipped to the bit depth's range."""
         if samples.ndim != 2 or samples.shape[0] != self._channels:
-            raise ParameterError(f"Dither got shape {samples.shape}: allowed [{self._channels} channels, frames]")
+            raise ParameterError(
+                f"Dither got shape {samples.shape}: allowed [{self._channels} channels, frames]"
+            )
         quantised = np.empty(samples.shape, np.int32)
         for start in range(0, samples.shape[1], _NOISE_FRAMES):
             part = np.ascontiguousarray(samples[:, start : start + _NOISE_FRAMES])

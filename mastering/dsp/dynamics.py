@@ -1,6 +1,7 @@
 """Compression: a stereo-linked, soft-knee compressor at control rate, and its multiband form.
 
-Detector: the mean square over all channels of each control step (0.7 ms); gain computer after
+Detector: the mean square over all channels, in control steps of 0.7 ms, smoothed with 5 ms so that
+the gain does not follow the waveform of the bass; gain computer after
 Giannoulis, Massberg, Reiss, "Digital Dynamic Range Compressor Design", JAES 60 (6), 2012;
 attack and release are time constants (63 %) of the gain in dB; the gain is ramped linearly
 over each step. Everything keeps its own state, so blocks may be cut anywhere.
@@ -18,6 +19,9 @@ from mastering.dsp.biquad import BiquadCascade, all_pass, linkwitz_riley
 from mastering.dsp.jit import kernel
 
 __all__ = ["CompressorCore", "Crossover", "control_frames", "static_gain_db"]
+
+RMS_MS = 5.0
+"""Time constant of the detector's mean square; shorter for attacks under 10 ms."""
 
 
 def control_frames(sample_rate: int) -> int:
@@ -51,20 +55,21 @@ def _compress(
 ) -> float:
     """Add the compressed `samples` to `out`; whole control steps but for the last one.
 
-    curve: threshold_db, ratio, knee_db, attack and release coefficient, make-up factor.
-    state: gain in dB, last ramp end. Returns the deepest gain in dB.
+    curve: threshold_db, ratio, knee_db, attack and release coefficient, make-up factor, power smoothing.
+    state: gain in dB, last ramp end, smoothed power. Returns the deepest gain in dB.
     """
     channels, frames = samples.shape
-    gain_db, ramp = state[0], state[1]
+    gain_db, ramp, power = state[0], state[1], state[2]
     deepest = 0.0
     start = 0
     while start < frames:
         stop = min(start + step, frames)
-        power = 0.0
+        square_sum = 0.0
         for channel in range(channels):
             for i in range(start, stop):
-                power += samples[channel, i] * samples[channel, i]
-        level_db = 10.0 * math.log10(power / (channels * (stop - start)) + 1e-20)
+                square_sum += samples[channel, i] * samples[channel, i]
+        power = square_sum / (channels * (stop - start)) * (1.0 - curve[6]) + curve[6] * power
+        level_db = 10.0 * math.log10(power + 1e-20)
         wanted = static_gain_db(level_db, curve[0], curve[1], curve[2])
         keep = curve[3] if wanted < gain_db else curve[4]
         gain_db = wanted + keep * (gain_db - wanted)
@@ -76,7 +81,7 @@ def _compress(
         ramp = end
         deepest = min(deepest, gain_db)
         start = stop
-    state[0], state[1] = gain_db, ramp
+    state[0], state[1], state[2] = gain_db, ramp, power
     return deepest
 
 
@@ -109,9 +114,10 @@ class CompressorCore:
                 math.exp(-1e3 * self._step / (attack_ms * sample_rate)),
                 math.exp(-1e3 * self._step / (release_ms * sample_rate)),
                 makeup,
+                math.exp(-1e3 * self._step / (min(RMS_MS, 0.5 * attack_ms) * sample_rate)),
             ]
         )
-        self._state = np.array([0.0, makeup])
+        self._state = np.array([0.0, makeup, 0.0])
 
     def add(self, samples: Samples, out: Samples) -> float:
         """Add the compressed samples [channels, frames] to `out`; returns the deepest gain in dB.

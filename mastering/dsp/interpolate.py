@@ -32,7 +32,7 @@ CONTEXT_FRAMES = _HALF_TAPS // 2 + _FINE_TAPS // 4
 """Frames needed before and after those whose peaks are asked for (zeros at the ends of a piece)."""
 
 
-def _windowed_sinc(positions: npt.NDArray[np.float64], reach: float, beta: float) -> Samples:
+def _windowed_sinc(positions: npt.NDArray[np.floating], reach: float, beta: float) -> Samples:
     window = np.i0(beta * np.sqrt(np.maximum(0.0, 1.0 - (positions / reach) ** 2)))
     taps = np.sinc(positions) * window
     return np.asarray(taps / taps.sum(), np.float32)
@@ -119,7 +119,7 @@ def _largest(values: Samples) -> np.float32:
             lanes[lane] = max(lanes[lane], abs(values[i + lane]))
     for i in range(whole, len(values)):
         lanes[0] = max(lanes[0], abs(values[i]))
-    return lanes.max()
+    return np.float32(lanes.max())
 
 
 @kernel

@@ -15,13 +15,13 @@ from fractions import Fraction
 import numpy as np
 import soxr
 
-from mastering.audio import MAX_CHANNELS, Samples
+from mastering.audio import MAX_CHANNELS, Audio, Samples
 from mastering.errors import ParameterError
-from mastering.units import Range
+from mastering.units import ranges
 
 __all__ = ["RATES_HZ", "Resampler", "resample", "resampled_frames"]
 
-RATES_HZ = Range(8_000, 384_000, "Hz")
+RATES_HZ = ranges(Audio)["sample_rate"]
 """Rates that can be converted from and to: those an `Audio` may have."""
 
 
@@ -55,7 +55,8 @@ class Resampler:
         for name, rate in (("rate_in", rate_in), ("rate_out", rate_out)):
             if not RATES_HZ.low <= rate <= RATES_HZ.high:
                 raise ParameterError(
-                    f"Resampler.{name}={rate}: allowed {RATES_HZ}", hint="Choose a rate such as 44100 or 48000."
+                    f"Resampler.{name}={rate}: allowed {RATES_HZ}",
+                    hint="Choose a rate such as 44100 or 48000.",
                 )
         if not 1 <= channels <= MAX_CHANNELS:
             raise ParameterError(f"Resampler.channels={channels}: allowed 1..{MAX_CHANNELS}")

@@ -36,7 +36,8 @@ def main(arguments: list[str]) -> int:
     mode, downmix, path = arguments
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C the parent ends this process
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    answer = sys.stdout.buffer.raw  # type: ignore[attr-defined]
+    answer = open(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # a library that prints must not print into the answer
     try:
         decoded = _open(path)
         header = decoded.header
@@ -67,7 +68,9 @@ def _open(path: str) -> Decoded:
             return opener(path)
         except MemoryError:
             raise Refused("not_audio", "its header asks for more memory than there is") from None
-        except (RuntimeError, TypeError, ValueError, OSError, LookupError) as error:
+        except Refused:
+            raise
+        except Exception as error:  # decoders raise many kinds for files they do not take
             attempts.append(f"{name}: {_sentence(error, path)}")
     raise Refused(
         "not_audio",
@@ -103,7 +106,9 @@ def _downmixed(header: Header) -> tuple[Header, Samples]:
             f"its {header.channels} channels have no known speaker layout to mix down",
             "Mix it to stereo in an editor first.",
         )
-    text = f"{header.channels} channels ({' '.join(header.speakers)}) are mixed down to stereo (ITU-R BS.775)."
+    text = (
+        f"{header.channels} channels ({' '.join(header.speakers)}) are mixed down to stereo (ITU-R BS.775)."
+    )
     notice = Notice(code="downmixed", message=text)
     return dataclasses.replace(header, notices=(*header.notices, notice)), matrix
 
@@ -152,7 +157,8 @@ def _length_notices(path: str, decoded: Decoded, frames: int) -> list[dict[str, 
         raise Refused("no_frames", f"it holds no audio: 0 frames{claim}", "Export it again.")
     notices = []
     if promised - frames > tolerance:
-        text = f"The file is cut off: its header promises {promised:,} frames, {frames:,} are there."
+        what = "cut off or damaged" if damaged else "cut off"
+        text = f"The file is {what}: its header promises {promised:,} frames, {frames:,} are there."
         notices.append({"code": "truncated", "message": text})
     elif damaged:
         text = f"The file is damaged: {len(damaged)} part(s) of it could not be decoded ({damaged[0]})."

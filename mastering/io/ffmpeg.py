@@ -1,4 +1,4 @@
-"""Decoding with FFmpeg (PyAV): m4a/aac, wma, mka, and the audio of video files.
+"""Decoding with FFmpeg (PyAV): MP3, m4a/aac, wma, mka, and the audio of video files.
 
 Runs in the decoder process only. FFmpeg drops the encoder's delay where the container
 tells it (edit lists, Opus pre-skip, LAME tag); the padding that an mp4's last packet adds
@@ -8,9 +8,11 @@ Only plain media formats are allowed: no playlists, no subtitles, no network.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import av.error
@@ -29,9 +31,18 @@ _FORMATS = (
 )
 _OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 _LOSSLESS = {"alac", "flac", "ape", "wavpack", "tta", "tak", "truehd", "mlp", "wmalossless"}
+# Elsewhere FFmpeg estimates the length from the bit rate.
+_KNOW_THEIR_LENGTH = ("mov,", "wav", "w64", "aiff", "caf", "flac", "asf", "ape", "wv", "tta", "tak", "ogg")
 _FULL_SCALE = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63}
 _MAX_PADDING_FRAMES = 8192
 _MAX_DAMAGED_PACKETS = 1000
+
+
+class _Part(NamedTuple):
+    """A decoded frame: samples [channels, frames], and how many at its end are padding."""
+
+    samples: npt.NDArray[Any]
+    padding: int
 
 
 def open_ffmpeg(path: str) -> Decoded:
@@ -39,10 +50,15 @@ def open_ffmpeg(path: str) -> Decoded:
 
     Raises:
         Refused: a video without sound, or audio that FFmpeg cannot decode.
-        av.error.FFmpegError: FFmpeg does not take the file.
+        RuntimeError: FFmpeg does not take the file.
     """
     # A file object, not a name: FFmpeg would read a name with a colon as a protocol.
-    container = av.open(Path(path).open("rb"), options=_OPTIONS)
+    try:
+        container = av.open(Path(path).open("rb"), options=_OPTIONS)
+    except av.error.ArgumentError:
+        raise RuntimeError("a format without sound") from None  # recognised, but not in the list
+    except av.error.FFmpegError as error:
+        raise RuntimeError(error.strerror) from None
     streams = container.streams.audio
     if not streams:
         raise Refused("no_audio_stream", "it holds no sound: there is no audio stream in it")
@@ -51,11 +67,17 @@ def open_ffmpeg(path: str) -> Decoded:
     if not stream.rate or not stream.channels or context.format is None:
         raise Refused("not_audio", "its audio stream does not say its rate, channels or codec")
     frames = None
-    if stream.duration is not None and stream.time_base is not None:
+    # An MP3 that starts late has a LAME header, which also tells its length.
+    told = container.format.name.startswith(_KNOW_THEIR_LENGTH) or (
+        container.format.name == "mp3" and stream.start_time
+    )
+    if stream.duration is not None and told:
         frames = round(stream.duration * stream.time_base * stream.rate)
     notices = []
     if len(streams) > 1:
-        notices.append(Notice(code="several_streams", message=f"The first of {len(streams)} audio streams is used."))
+        notices.append(
+            Notice(code="several_streams", message=f"The first of {len(streams)} audio streams is used.")
+        )
     speakers = tuple(channel.name for channel in stream.layout.channels)
     header = Header(
         container=_container_name(container.format.name, path),
@@ -72,9 +94,11 @@ def open_ffmpeg(path: str) -> Decoded:
         notices=tuple(notices),
     )
     damaged: list[str] = []
-    blocks = _planar_frames(container, stream, header, damaged)
-    if frames is not None and container.format.name.startswith("mov,"):
-        blocks = _without_padding(blocks, frames)
+    parts = _parts(container, stream, header, damaged)
+    if container.format.name.startswith("mov,"):
+        blocks = _without_padding(parts, frames or 0, stream.rate)
+    else:
+        blocks = (part.samples for part in parts)
     return Decoded(header=header, blocks=blocks, damaged=damaged)
 
 
@@ -84,39 +108,43 @@ def _container_name(names: str, path: str) -> str:
     return suffix if suffix in known else known[0]
 
 
-def _planar_frames(container: Any, stream: Any, header: Header, damaged: list[str]) -> Iterator[npt.NDArray[Any]]:
-    for packet in container.demux(stream):
+def _parts(container: Any, stream: Any, header: Header, damaged: list[str]) -> Iterator[_Part]:
+    packets = container.demux(stream)
+    while len(damaged) <= _MAX_DAMAGED_PACKETS:
         try:
-            frames = packet.decode()
-        except av.error.InvalidDataError as error:
+            frames = next(packets).decode()
+        except StopIteration:
+            return
+        except av.error.FFmpegError as error:
             damaged.append(str(error))
-            if len(damaged) > _MAX_DAMAGED_PACKETS:
-                return
             continue
         for frame in frames:
             if frame.sample_rate != header.sample_rate or len(frame.layout.channels) != header.channels:
                 raise Refused("format_changes", "its sample rate or channels change in the middle")
-            yield _as_float(frame, header.channels)
+            in_frames = frame.time_base == Fraction(1, header.sample_rate)
+            padding = frame.samples - frame.duration if in_frames and frame.duration else 0
+            yield _Part(_as_float(frame, header.channels), padding)
 
 
-def _without_padding(blocks: Iterator[npt.NDArray[Any]], frames: int) -> Iterator[npt.NDArray[Any]]:
-    """The blocks up to `frames`, where what follows is short enough to be the last packet's padding."""
-    done = 0
-    held: list[npt.NDArray[Any]] = []
-    for samples in blocks:
-        done += samples.shape[1]
-        if done <= frames:
-            yield samples
-            continue
+def _without_padding(parts: Iterator[_Part], frames: int, sample_rate: int) -> Iterator[npt.NDArray[Any]]:
+    """The samples without the padding of the last packet: what it says itself, else what exceeds `frames`.
+
+    The track's duration may be rounded to a millisecond: less than that is no padding.
+    """
+    held: deque[npt.NDArray[Any]] = deque()
+    holding = done = padding = 0
+    for samples, padding in parts:
         held.append(samples)
-        if done - frames > _MAX_PADDING_FRAMES:
-            # Too much for padding: the duration in the header is wrong, so it is all kept.
-            yield from held
-            held.clear()
-            frames = done + 2**62
+        holding += samples.shape[1]
+        done += samples.shape[1]
+        while holding - held[0].shape[1] >= _MAX_PADDING_FRAMES:
+            holding -= held[0].shape[1]
+            yield held.popleft()
+    if padding <= 0 and sample_rate / 1000 < done - frames:
+        padding = done - frames
     if held:
         rest = np.concatenate(held, axis=1)
-        yield rest[:, : rest.shape[1] - (done - frames)]
+        yield rest[:, : rest.shape[1] - (padding if 0 < padding <= _MAX_PADDING_FRAMES else 0)]
 
 
 def _as_float(frame: Any, channels: int) -> npt.NDArray[Any]:

@@ -15,7 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["DS64_SIZE", "UNKNOWN_SIZE", "Chunk", "Form", "add_chunks", "close_riff", "promised_frames", "read_chunk", "read_form"]
+__all__ = [
+    "DS64_SIZE",
+    "UNKNOWN_SIZE",
+    "Chunk",
+    "Form",
+    "add_chunks",
+    "close_riff",
+    "promised_frames",
+    "read_chunk",
+    "read_form",
+]
 
 UNKNOWN_SIZE = 0xFFFFFFFF
 DS64_SIZE = 28
@@ -115,7 +125,11 @@ def promised_frames(path: Path) -> int | None:
             return None
         if form.kind in (b"AIFF", b"AIFC"):
             common = form.find(b"COMM")
-            return struct.unpack(">2xI", read_chunk(file, common)[:6])[0] if common and common.size >= 6 else None
+            return (
+                struct.unpack(">2xI", read_chunk(file, common)[:6])[0]
+                if common and common.size >= 6
+                else None
+            )
         layout, data = form.find(b"fmt "), form.find(b"data")
         if layout is None or layout.size < 16 or data is None or data.declared is None:
             return None

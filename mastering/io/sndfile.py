@@ -1,4 +1,4 @@
-"""Decoding with libsndfile: WAV, RF64, W64, AIFF, CAF, AU, FLAC, Ogg Vorbis, Opus, MP3.
+"""Decoding with libsndfile: WAV, RF64, W64, AIFF, CAF, AU, FLAC, Ogg Vorbis, Opus.
 
 Runs in the decoder process only. libsndfile reports the frames that are really in a PCM
 file; what the header promised is read from the chunks, to tell a file that was cut off.
@@ -35,6 +35,9 @@ def open_sndfile(path: str) -> Decoded:
     # As bytes, a name that is not valid text still opens.
     name = os.fsencode(path) if os.name == "posix" else path
     file = soundfile.SoundFile(name)
+    if file.format == "MP3":
+        # Without a Xing header libsndfile 1.2 estimates the length and cuts the music there (its issue 1001).
+        raise RuntimeError("MP3 is left to FFmpeg")
     if file.frames == 0:
         raise RuntimeError("it finds no samples in it")
     lossless = file.subtype.startswith(_LOSSLESS)
@@ -55,10 +58,12 @@ def open_sndfile(path: str) -> Decoded:
         notices=(),
     )
     damaged: list[str] = []
-    return Decoded(header=header, blocks=_blocks(file, damaged), damaged=damaged)
+    return Decoded(header=header, blocks=_blocks(name, file, damaged), damaged=damaged)
 
 
-def _blocks(file: soundfile.SoundFile, damaged: list[str]) -> Iterator[npt.NDArray[np.float32]]:
+def _blocks(
+    name: str | bytes, file: soundfile.SoundFile, damaged: list[str]
+) -> Iterator[npt.NDArray[np.float32]]:
     buffer = np.empty((BLOCK_FRAMES, file.channels), np.float32)
     step = BLOCK_FRAMES
     done = 0
@@ -66,24 +71,19 @@ def _blocks(file: soundfile.SoundFile, damaged: list[str]) -> Iterator[npt.NDArr
         try:
             part = file.read(step, dtype="float32", always_2d=True, out=buffer[:step])
         except RuntimeError as error:
-            # Damaged: come closer in small steps, then end there.
-            if step == _SALVAGE_FRAMES or not _seek(file, done):
+            if step == _SALVAGE_FRAMES:
                 damaged.append(str(error))
                 return
+            # Damaged within this block: open it anew and come as close as small steps allow.
             step = _SALVAGE_FRAMES
+            file = soundfile.SoundFile(name)
+            file.seek(done)
             continue
         if len(part):
             yield part.T
         done += len(part)
         if len(part) < step:
             return
-
-
-def _seek(file: soundfile.SoundFile, frame: int) -> bool:
-    try:
-        return bool(file.seek(frame) == frame)
-    except RuntimeError:
-        return False
 
 
 def _is_whole(name: str | bytes, file: soundfile.SoundFile) -> bool:

@@ -115,7 +115,9 @@ class DecoderProcess:
         kind, size = MESSAGE.unpack(head)
         if kind == REFUSED:
             refused = self._json(size)
-            raise AudioFileError(f"{self._path}: {refused['reason']}", hint=refused["hint"], code=refused["code"])
+            raise AudioFileError(
+                f"{self._path}: {refused['reason']}", hint=refused["hint"], code=refused["code"]
+            )
         return kind, size
 
     def _json(self, size: int) -> dict[str, Any]:
@@ -149,10 +151,14 @@ class DecoderProcess:
                 hint="The file is probably damaged: open it in an editor and export it again.",
                 code="decoder_timeout",
             )
-        self._process.kill()
-        status = self._process.wait()
-        with contextlib.suppress(ValueError):
-            how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+        status = self._process.poll()
+        how = "it sent an unreadable answer" if status is None else f"exit status {status}"
+        if status is not None and status < 0:
+            how = f"signal {-status}"
+            with contextlib.suppress(ValueError):
+                how = signal.Signals(-status).name
         return AudioFileError(
             f"{self._path}: the decoder crashed on this file ({how})",
             hint="The file is probably damaged: open it in an editor and export it again.",

@@ -47,8 +47,9 @@ __all__ = ["ClosedFormMatcher"]
 AUTO_DYNAMICS = 0.5
 """Share of a difference in crest or peak to loudness ratio that `auto` takes for mastering."""
 
-ATTACKS_MS = (30.0, 20.0, 10.0, 5.0)
-RELEASES_MS = (250.0, 200.0, 150.0, 100.0)
+ATTACKS_MS = (10.0, 6.0, 3.0, 2.0)
+RELEASES_MS = (150.0, 120.0, 90.0, 60.0)
+"""Per band, low to high: fast enough that the 23 ms levels the crest is measured on are reached."""
 MONO_DB = -60.0
 
 
@@ -172,7 +173,7 @@ class _Match:
     def _curves(self, mid: Curve, width: Curve) -> list[Step]:
         """Tone and width as a linear-phase curve or as parametric bands."""
         width = self._mono_below(width)
-        points = tuple(CENTRES_HZ.tolist())
+        points = tuple(round(float(f), 2) for f in CENTRES_HZ)
         steps: list[Step] = []
         if self.request.eq == "parametric":
             from mastering.match.parametric import fit_bands
@@ -207,7 +208,7 @@ class _Match:
         return [Equalizer(mid=tuple(bands), side=tuple(bands))] if bands else []
 
     def _dynamics(self, tone: Curve, plr_db: float | None) -> list[Step]:
-        if "dynamics" not in self.request.only or self.share == 0.0 or self.features.integrated_lufs == -np.inf:
+        if "dynamics" not in self.request.only or self.share == 0.0 or self._denser_already():
             return []
         bands = self._band_distributions(tone)
         wanted = self._crest_reductions_db()
@@ -263,7 +264,7 @@ class _Match:
             goal = min(max(own, style.plr_low_db), style.plr_high_db)
         else:
             return None
-        if own < goal - 1.0 and references:
+        if self._denser_already():
             self._tell(
                 "denser_already",
                 f"The input is already denser than the reference (PLR {own:.1f} against {goal:.1f} dB); "
@@ -273,6 +274,11 @@ class _Match:
             return None
         share = AUTO_DYNAMICS if self.auto else self.share
         return own - min(share * (own - goal), self.limits.max_plr_reduction_db)
+
+    def _denser_already(self) -> bool:
+        """Whether the input has clearly less peak to loudness ratio than the references, so is left alone."""
+        references = self.request.references
+        return bool(references) and self.features.plr_db < np.mean([r.plr_db for r in references]) - 1.0
 
     def _glue(self, whole: Distribution, plr_db: float | None, done_db: float) -> Compressor | None:
         """The style's bus compressor; for a reference one that takes half of what bands left of the PLR."""

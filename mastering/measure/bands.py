@@ -7,16 +7,16 @@ import numpy.typing as npt
 
 from mastering.audio import Samples
 from mastering.dsp.jit import kernel
+from mastering.measure.features import BAND_EDGES_HZ
 
 __all__ = [
-    "BAND_EDGES_HZ",
     "SILENCE_POWER",
-    "THIRD_OCTAVES_HZ",
     "THIRD_OCTAVE_EDGES_HZ",
     "WIDE_EDGES_HZ",
     "audible",
     "edges_in_bins",
     "hann",
+    "in_db",
     "levels_db",
     "sum_bands",
 ]
@@ -24,13 +24,7 @@ __all__ = [
 Doubles = npt.NDArray[np.float64]
 Powers = npt.NDArray[np.floating]
 
-THIRD_OCTAVES_HZ: tuple[float, ...] = tuple(1000.0 * 10.0 ** (i / 10.0) for i in range(-17, 14))
-"""Exact centres of the 31 third-octave bands, nominally 20 Hz to 20 kHz (IEC 61260-1, base ten)."""
-
 THIRD_OCTAVE_EDGES_HZ: tuple[float, ...] = tuple(1000.0 * 10.0 ** ((i - 0.5) / 10.0) for i in range(-17, 15))
-
-BAND_EDGES_HZ: tuple[float, ...] = (120.0, 1_000.0, 5_000.0)
-"""Crossovers between the four bands (low, low-mid, high-mid, high) of crest, width and dynamics."""
 
 WIDE_EDGES_HZ: tuple[float, ...] = (THIRD_OCTAVE_EDGES_HZ[0], *BAND_EDGES_HZ, 384_000.0)
 """All edges of the four bands: from below 20 Hz (a DC offset stays out) to above any Nyquist."""

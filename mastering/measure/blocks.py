@@ -1,13 +1,16 @@
-"""What meters do with a block before they measure it: check it, lay it out, cut it into frames."""
+"""What meters do with a block before they measure it: check it, lay it out, cut it on a fixed grid."""
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
+import numpy.typing as npt
 
 from mastering.audio import Samples
 from mastering.errors import ParameterError
 
-__all__ = ["Framer", "checked_block"]
+__all__ = ["Framer", "HopGrid", "checked_block"]
 
 
 def checked_block(samples: Samples, channels: int) -> Samples:
@@ -29,6 +32,32 @@ def checked_block(samples: Samples, channels: int) -> Samples:
     if samples.flags.c_contiguous and samples.flags.writeable:
         return samples
     return np.array(samples, order="C")
+
+
+class HopGrid:
+    """Cuts a stream into hops without overlap, on a grid that starts with the stream.
+
+    Args:
+        hop_frames: length of a hop; a Fraction spreads uneven hops evenly.
+    """
+
+    def __init__(self, hop_frames: int | Fraction) -> None:
+        self._hop = Fraction(hop_frames)
+        self._position = 0
+
+    def advance(self, frames: int) -> npt.NDArray[np.int64]:
+        """Edges [hops + 1] of the hops that the next `frames` frames complete.
+
+        They count from the first of these frames. Hop i reaches from edges[i] to edges[i + 1];
+        edges[0] is 0, or negative where that hop began in an earlier block.
+        """
+        first, last = self._completed(self._position), self._completed(self._position + frames)
+        edges = np.arange(first, last + 1) * self._hop.numerator // self._hop.denominator - self._position
+        self._position += frames
+        return edges.astype(np.int64)
+
+    def _completed(self, position: int) -> int:
+        return ((position + 1) * self._hop.denominator - 1) // self._hop.numerator
 
 
 class Framer:
@@ -66,7 +95,7 @@ class Framer:
         return stretch
 
     def rest(self) -> Samples:
-        """The frame that ends with the stream, [channels, at most `frame`]; empty if a pushed one already does."""
+        """The frame [channels, at most `frame`] that ends with the stream; empty if a pushed one does."""
         if self._covered == self._held.shape[1]:
             return self._held[:, :0]
         return self._held[:, -self._frame :]

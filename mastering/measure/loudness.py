@@ -1,10 +1,8 @@
-"""Loudness: K-weighting, gating and loudness range of a stream.
+"""Loudness of a stream: momentary, short-term, integrated, and loudness range.
 
 Conventions
-    ITU-R BS.1770-5 (K-weighting, channel weights, gates), EBU Tech 3341 (momentary 400 ms and
-    short-term 3 s, both looked at every 10 ms) and EBU Tech 3342 (loudness range, every 100 ms).
-    Channel order: L R, L R C, L R Ls Rs, L R C Ls Rs, L R C LFE Ls Rs, and with 7 or 8 channels
-    L R C LFE, back (1 or 2), side left, side right. LFE does not count.
+    ITU-R BS.1770-5 (gates), EBU Tech 3341 (momentary 400 ms and short-term 3 s, both looked at
+    every 10 ms) and EBU Tech 3342 (loudness range, from short-term loudness every 100 ms).
     Power: mean square of the K-weighted signal, weighted and summed over the channels.
     What is shorter than its window (400 ms, 3 s) has no loudness: -inf.
 """
@@ -19,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mastering.audio import Samples
-from mastering.dsp.jit import kernel
-from mastering.measure.blocks import checked_block
+from mastering.measure.kweighting import KPower, channel_weights, k_weighting_sos
 from mastering.units import power_to_db
 
 __all__ = [
@@ -33,6 +30,7 @@ __all__ = [
     "k_weighting_sos",
     "loudness_range",
     "power_to_lufs",
+    "programme",
     "short_term_powers",
 ]
 
@@ -40,142 +38,6 @@ Doubles = npt.NDArray[np.float64]
 
 _OFFSET_DB = -0.691
 _ABSOLUTE_GATE = 10.0 ** ((-70.0 - _OFFSET_DB) / 10.0)
-_SURROUND = 1.41
-_WEIGHTS: dict[int, tuple[float, ...]] = {
-    1: (1.0,),
-    2: (1.0, 1.0),
-    3: (1.0, 1.0, 1.0),
-    4: (1.0, 1.0, _SURROUND, _SURROUND),
-    5: (1.0, 1.0, 1.0, _SURROUND, _SURROUND),
-    6: (1.0, 1.0, 1.0, 0.0, _SURROUND, _SURROUND),
-    7: (1.0, 1.0, 1.0, 0.0, 1.0, _SURROUND, _SURROUND),
-    8: (1.0, 1.0, 1.0, 0.0, 1.0, 1.0, _SURROUND, _SURROUND),
-}
-
-
-def channel_weights(channels: int) -> Doubles:
-    """Power weights of 1 to 8 channels (BS.1770-5, Annex 3: +1.5 dB between 60 and 120 degrees)."""
-    return np.array(_WEIGHTS[channels])
-
-
-def k_weighting_sos(sample_rate: int) -> Doubles:
-    """The two sections [2, 6] (b0 b1 b2 a0 a1 a2) of K-weighting at any rate.
-
-    The analogue prototypes behind the standard's 48 kHz table (De Man, "Evaluation of
-    implementations of the EBU R128 loudness measurement", AES 2018), taken through the bilinear
-    transform: equal to the table at 48 kHz. The high-pass keeps its 48 kHz gain at every rate, as
-    the standard asks ("the same frequency response"); with the table's bare 1, -2, 1 everywhere
-    the reading would drift from +0.2 dB at 8 kHz to -0.04 dB at 384 kHz.
-    """
-    k = math.tan(math.pi * 1681.974450955533 / sample_rate)
-    q = 0.7071752369554196
-    high = 10.0 ** (3.999843853973347 / 20.0)
-    band = high**0.4996667741545416
-    a0 = 1.0 + k / q + k * k
-    shelf = [
-        (high + band * k / q + k * k) / a0,
-        2.0 * (k * k - high) / a0,
-        (high - band * k / q + k * k) / a0,
-        1.0,
-        2.0 * (k * k - 1.0) / a0,
-        (1.0 - k / q + k * k) / a0,
-    ]
-    k, a0 = _high_pass_terms(sample_rate)
-    gain = _high_pass_terms(48_000)[1] / a0
-    high_pass = [gain, -2.0 * gain, gain, 1.0, 2.0 * (k * k - 1.0) / a0, (2.0 + 2.0 * k * k - a0) / a0]
-    return np.array([shelf, high_pass])
-
-
-def _high_pass_terms(sample_rate: int) -> tuple[float, float]:
-    k = math.tan(math.pi * 38.13547087602444 / sample_rate)
-    return k, 1.0 + k / 0.5003270373238773 + k * k
-
-
-class KPower:
-    """K-weighted power of a stream, one number a hop.
-
-    Args:
-        sample_rate: in Hz.
-        channels: 1 to 8, weighted as `channel_weights` says.
-        hop_frames: frames in a hop, well below a second; a Fraction makes uneven hops on an even grid.
-    """
-
-    def __init__(self, sample_rate: int, channels: int, hop_frames: int | Fraction) -> None:
-        self._sos = k_weighting_sos(sample_rate)
-        self._weights = channel_weights(channels)
-        self._hop = Fraction(hop_frames)
-        self._state = np.zeros((channels, 4))
-        self._pending = np.zeros(channels)
-        self._position = 0
-
-    def push(self, samples: Samples) -> Doubles:
-        """Take a block [channels, frames]; the powers of the hops that it completes."""
-        block = checked_block(samples, len(self._weights))
-        end = self._position + block.shape[1]
-        powers = np.zeros(self._completed(end) - self._completed(self._position))
-        _advance(
-            block,
-            self._sos,
-            self._weights,
-            self._state,
-            self._pending,
-            self._position,
-            self._completed(self._position),
-            self._hop.numerator,
-            self._hop.denominator,
-            powers,
-        )
-        self._position = end
-        return powers
-
-    def _completed(self, position: int) -> int:
-        return ((position + 1) * self._hop.denominator - 1) // self._hop.numerator
-
-
-@kernel
-def _advance(
-    samples: Samples,
-    sos: Doubles,
-    weights: Doubles,
-    state: Doubles,
-    pending: Doubles,
-    position: int,
-    first_hop: int,
-    numerator: int,
-    denominator: int,
-    powers: Doubles,
-) -> None:
-    b0, b1, b2, a1, a2 = sos[0, 0], sos[0, 1], sos[0, 2], sos[0, 4], sos[0, 5]
-    c0, c1, c2, d1, d2 = sos[1, 0], sos[1, 1], sos[1, 2], sos[1, 4], sos[1, 5]
-    frames = samples.shape[1]
-    for channel in range(len(weights)):
-        if weights[channel] == 0.0:
-            continue
-        p, q, r, s = state[channel, 0], state[channel, 1], state[channel, 2], state[channel, 3]
-        square_sum = pending[channel]
-        i = 0
-        for hop in range(len(powers) + 1):
-            start = (first_hop + hop) * numerator // denominator
-            stop = (first_hop + hop + 1) * numerator // denominator
-            until = min(frames, stop - position)
-            while i < until:
-                x = np.float64(samples[channel, i])
-                y = b0 * x + p
-                p = (b1 * x + q) - a1 * y
-                q = b2 * x - a2 * y
-                z = c0 * y + r
-                r = (c1 * y + s) - d1 * z
-                s = c2 * y - d2 * z
-                square_sum += z * z
-                i += 1
-            if hop < len(powers):
-                powers[hop] += weights[channel] * square_sum / (stop - start)
-                square_sum = 0.0
-                # -300 dB is silence: without this the decaying state ends in slow denormal numbers.
-                if abs(p) + abs(q) + abs(r) + abs(s) < 1e-15:
-                    p = q = r = s = 0.0
-        pending[channel] = square_sum
-        state[channel, 0], state[channel, 1], state[channel, 2], state[channel, 3] = p, q, r, s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,7 +118,7 @@ def power_to_lufs(power: float) -> float:
 
 
 def gated_loudness(powers_100ms: Doubles) -> float:
-    """Integrated loudness in LUFS (BS.1770-5, Annex 1): 400 ms blocks every 100 ms, gates at -70 LUFS and -10 LU.
+    """Integrated loudness: 400 ms blocks every 100 ms, gates at -70 LUFS and -10 LU (BS.1770-5, Annex 1).
 
     Args:
         powers_100ms: float64 [hops], K-weighted power of each 100 ms.
@@ -278,7 +140,7 @@ def short_term_powers(powers_100ms: Doubles) -> Doubles:
 
 
 def loudness_range(powers_100ms: Doubles) -> float:
-    """Loudness range in LU (EBU Tech 3342): 10th to 95th percentile of the short-term loudness, gated at -20 LU.
+    """Loudness range: 10th to 95th percentile of the gated short-term loudness (EBU Tech 3342).
 
     Args:
         powers_100ms: float64 [hops], K-weighted power of each 100 ms.
@@ -287,12 +149,19 @@ def loudness_range(powers_100ms: Doubles) -> float:
         LU; 0.0 below 3 s or where no window is above -70 LUFS.
     """
     windows = short_term_powers(powers_100ms)
-    loud = windows[windows > _ABSOLUTE_GATE]
-    if not len(loud):
+    gated = np.sort(windows[programme(windows)])
+    if not len(gated):
         return 0.0
-    gated = np.sort(loud[loud > 0.01 * loud.mean()])
     low, high = (float(gated[round((len(gated) - 1) * share)]) for share in (0.10, 0.95))
     return power_to_db(high) - power_to_db(low)
+
+
+def programme(windows: Doubles) -> npt.NDArray[np.bool_]:
+    """Which short-term powers belong to the programme: above -70 LUFS and above 20 LU below their mean."""
+    loud = np.asarray(windows > _ABSOLUTE_GATE)
+    if not loud.any():
+        return loud
+    return np.asarray(loud & (windows > 0.01 * windows[loud].mean()))
 
 
 def _powers_100ms(powers_10ms: Doubles) -> Doubles:

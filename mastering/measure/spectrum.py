@@ -21,7 +21,6 @@ from mastering.audio import Samples
 from mastering.dsp.jit import kernel
 from mastering.measure.bands import (
     THIRD_OCTAVE_EDGES_HZ,
-    THIRD_OCTAVES_HZ,
     WIDE_EDGES_HZ,
     audible,
     edges_in_bins,
@@ -31,6 +30,8 @@ from mastering.measure.bands import (
 )
 from mastering.measure.bandwidth import bandwidth
 from mastering.measure.blocks import Framer, checked_block
+from mastering.measure.features import THIRD_OCTAVES_HZ
+from mastering.measure.levels import correlation
 
 __all__ = ["Spectrum", "SpectrumMeter"]
 
@@ -182,16 +183,3 @@ def _correlations(mid: Doubles, side: Doubles, cross: Doubles) -> tuple[float, .
         correlation(m - s, m + s + 2.0 * x, m + s - 2.0 * x)
         for m, s, x in zip(mid.tolist(), side.tolist(), cross.tolist(), strict=True)
     )
-
-
-def correlation(product: float, left: float, right: float) -> float:
-    """Correlation -1..1 of two channels from their summed product and powers.
-
-    Two silent channels are equal: 1. A sounding and a silent one have nothing in common: 0.
-    """
-    floor = 1e-14 * max(left, right)
-    if max(left, right) <= 0.0:
-        return 1.0
-    if min(left, right) <= floor:
-        return 0.0
-    return max(-1.0, min(1.0, product / math.sqrt(left * right)))

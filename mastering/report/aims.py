@@ -14,17 +14,17 @@ def verdict(report: Report) -> str:
     if not count:
         return "Nothing was checked"
     if missed:
-        return f"{missed} of {count} checks missed"
-    return "The check is passed" if count == 1 else f"All {count} checks passed"
+        return "The only check is missed" if count == 1 else f"{missed} of {count} checks missed"
+    return "The only check is passed" if count == 1 else f"All {count} checks passed"
 
 
 def goal(report: Report) -> str:
-    """What the music was moved towards: "the reference", "the style 'balanced'", ..."""
+    """What the music was moved by: "towards the reference", "as the recipe says", ..."""
     if report.match is None:
-        return "the recipe"
+        return "as the recipe says"
     if report.references:
         count = len(report.references)
-        return "the reference" if count == 1 else f"the mean of {count} references"
+        return f"towards {'the reference' if count == 1 else f'the mean of {count} references'}"
     if report.style:
-        return f"the style '{clean(report.style)}'"
-    return f"the target '{clean(report.target)}'" if report.target else "a balanced master"
+        return f"towards the style '{clean(report.style)}'"
+    return f"for the target '{clean(report.target)}'" if report.target else "towards a balanced master"

@@ -113,7 +113,8 @@ def _explain_delay(check: Check, report: Report) -> str:
 
 def _explain_other(check: Check, report: Report) -> str:
     off = check.measured - check.limit
-    by = f" ({quantity(off, clean(check.unit), decimals=2, signed=True)})" if math.isfinite(off) else ""
+    way = "over" if off > 0.0 else "under"
+    by = f" ({_value(abs(off), check.unit)} {way})" if math.isfinite(off) else ""
     return (
         f"Missed: {_label(check.name).lower()} is {_value(check.measured, check.unit)}, "
         f"{_value(check.limit, check.unit)} was asked{by}."

@@ -126,7 +126,7 @@ def comparison_text(a: Features, b: Features, names: tuple[str, str]) -> str:
         names: what to call them, usually file names.
     """
     lines = [f"A: {shorten(names[0], 90)}", f"B: {shorten(names[1], 90)}", ""]
-    lines.append(f"{'':<34}{'A':>10}{'B':>10}{'B - A':>11}")
+    lines.append(f"{'':<36}{'A':>10}{'B':>10}{'B - A':>11}")
     for group in GROUPS:
         lines.append(group)
         lines += [_table_line(row, a, b) for row in ROWS if row.group == group]
@@ -136,7 +136,7 @@ def comparison_text(a: Features, b: Features, names: tuple[str, str]) -> str:
 def _table_line(row: Row, a: Features, b: Features) -> str:
     first, second = row.write(row.value(a)), row.write(row.value(b))
     difference = row.write_difference(row.difference(a, b))
-    return f"  {row.label:<32}{first:>10}{second:>10}{difference:>11} {row.unit}".rstrip()
+    return f"  {row.heading:<34}{first:>10}{second:>10}{difference:>11}"
 
 
 def _spectrum_lines(comparison: Comparison) -> list[str]:

@@ -21,7 +21,7 @@ GROUPS = ("Loudness", "Peaks and dynamics", "Tone", "Stereo", "Technical")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One measurement.
+    """One measurement of a table.
 
     Attributes:
         name: as in Features, with an index for bands; stable.
@@ -40,6 +40,11 @@ class Row:
     value: Callable[[Features], float]
     write: Callable[[float], str]
     averages: bool = True
+
+    @property
+    def heading(self) -> str:
+        """Label and unit: "True peak (dBTP)"."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
 
     def difference(self, a: Features, b: Features) -> float:
         """Second minus first; 0 where both are the same silence, NaN where there is no such number."""
@@ -132,16 +137,16 @@ def _fact(
 
 ROWS: tuple[Row, ...] = (
     _row("integrated_lufs", "Loudness", "Integrated loudness", "LUFS"),
-    _row("max_short_term_lufs", "Loudness", "Highest short-term (3 s)", "LUFS"),
-    _row("max_momentary_lufs", "Loudness", "Highest momentary (0.4 s)", "LUFS"),
-    _row("loudness_range_lu", "Loudness", "Loudness range (LRA)", "LU"),
+    _row("max_short_term_lufs", "Loudness", "Highest short-term", "LUFS"),
+    _row("max_momentary_lufs", "Loudness", "Highest momentary", "LUFS"),
+    _row("loudness_range_lu", "Loudness", "Loudness range LRA", "LU"),
     _row("true_peak_dbtp", "Peaks and dynamics", "True peak", "dBTP", 2),
     _row("sample_peak_dbfs", "Peaks and dynamics", "Sample peak", "dBFS", 2),
-    _row("plr_db", "Peaks and dynamics", "Peak to loudness (PLR)", "dB"),
-    _row("psr_db", "Peaks and dynamics", "Peak to short-term (PSR)", "dB"),
+    _row("plr_db", "Peaks and dynamics", "Peak to loudness PLR", "dB"),
+    _row("psr_db", "Peaks and dynamics", "Peak to short-term PSR", "dB"),
     *_band_rows("crest_db", "Peaks and dynamics", "Crest", "dB", 1),
     _row("tilt_db_per_octave", "Tone", "Tilt", "dB per octave", 2),
-    _fact("bandwidth_hz", "Bandwidth", lambda f: f.bandwidth_hz, frequency, group="Tone"),
+    _fact("bandwidth_hz", "Bandwidth", lambda f: f.bandwidth_hz or math.nan, frequency, group="Tone"),
     _fact("width", "Side against mid", side_to_mid_total_db, _decimal(1, "no side"), "dB", group="Stereo"),
     _row("correlation", "Stereo", "Correlation", "", 2),
     *_band_rows("band_correlation", "Stereo", "Correlation", "", 2),

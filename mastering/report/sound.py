@@ -16,7 +16,7 @@ from mastering.report.response import chain_response_db, shapes_tone
 from mastering.report.rows import side_to_mid_total_db
 from mastering.report.steps import band_spans
 from mastering.report.tone import find_regions, phrase
-from mastering.report.wording import clean, frequency, join, number, quantity
+from mastering.report.wording import clean, frequency, join, moved, number, quantity
 
 __all__ = ["dynamics_sentences", "tone_sentences", "width_sentences"]
 
@@ -31,7 +31,7 @@ def tone_sentences(report: Report) -> Iterator[str]:
     regions = find_regions(mid, threshold_db=_AUDIBLE_DB)[:4]
     if regions:
         text = "; ".join(phrase(region) for region in regions)
-        yield f"{text[0].upper()}{text[1:]}; towards {goal(report)}."
+        yield f"{text[0].upper()}{text[1:]}; {goal(report)}."
     else:
         yield "The tone was left as it is."
     yield from _passes(report)
@@ -72,20 +72,20 @@ def _tone_reached(report: Report) -> Iterator[str]:
     after = spectrum_distance_db(report.after, report.references[0])
     if math.isfinite(before) and math.isfinite(after):
         yield (
-            f"The spectrum is now {number(after)} dB from the reference's on average over the third octaves "
-            f"from 31.5 Hz to 16 kHz; it was {number(before)} dB."
+            f"The distance to the reference's spectrum {moved(before, after, 'dB')} "
+            "(mean of the third octaves from 31.5 Hz to 16 kHz)."
         )
 
 
 def dynamics_sentences(report: Report) -> Iterator[str]:
     for step in report.recipe.chain.steps:
         if isinstance(step, Compressor):
-            yield f"Compression of the whole: {_compressor(step)}."
+            yield f"Compression of the whole: {_compressor(step, '')}."
         elif isinstance(step, MultibandCompressor):
             spans = band_spans(step.crossovers_hz)
             working = [(band, span) for band, span in zip(step.bands, spans, strict=True) if band.ratio > 1.0]
             if working:
-                yield f"Compression {', '.join(f'{_compressor(band)} {span}' for band, span in working)}."
+                yield f"Compression: {', '.join(_compressor(*band) for band in working)}."
         elif isinstance(step, Saturation) and step.mix_percent > 0.0 and step.drive_db > 0.0:
             yield (
                 f"Saturation adds harmonics: {number(step.drive_db)} dB of drive, "
@@ -95,8 +95,9 @@ def dynamics_sentences(report: Report) -> Iterator[str]:
     yield _dynamics_result(report)
 
 
-def _compressor(step: Compressor) -> str:
-    return f"{quantity(step.ratio, ':1')} above {quantity(step.threshold_dbfs, 'dBFS')}"
+def _compressor(step: Compressor, span: str) -> str:
+    where = f" {span}" if span else ""
+    return f"{quantity(step.ratio, ':1')}{where} (threshold {quantity(step.threshold_dbfs, 'dBFS')})"
 
 
 def _compression_depth(report: Report) -> Iterator[str]:
@@ -114,17 +115,17 @@ def _compression_depth(report: Report) -> Iterator[str]:
 
 def _dynamics_result(report: Report) -> str:
     before, after = report.before, report.after
-    plr = f"The peak to loudness ratio (PLR) went from {number(before.plr_db)} to {number(after.plr_db)} dB"
-    lra = (
-        f"the loudness range from {number(before.loudness_range_lu)} to {number(after.loudness_range_lu)} LU"
+    text = (
+        f"The peak to loudness ratio (PLR) {moved(before.plr_db, after.plr_db, 'dB')}, "
+        f"the loudness range {moved(before.loudness_range_lu, after.loudness_range_lu, 'LU')}"
     )
-    if len(report.references) == 1:
+    if len(report.references) == 1 and math.isfinite(report.references[0].plr_db):
         reference = report.references[0]
-        return (
-            f"{plr}, {lra}; the reference has {number(reference.plr_db)} dB "
-            f"and {number(reference.loudness_range_lu)} LU."
+        text += (
+            f"; the reference has {quantity(reference.plr_db, 'dB')} "
+            f"and {quantity(reference.loudness_range_lu, 'LU')}"
         )
-    return f"{plr}, {lra}."
+    return f"{text}."
 
 
 def width_sentences(report: Report) -> Iterator[str]:
@@ -142,8 +143,8 @@ def width_sentences(report: Report) -> Iterator[str]:
     else:
         word = "Widened" if change > 0.0 else "Narrowed"
         yield (
-            f"{word} the stereo image by {number(abs(change))} dB: the side lay {_below(before)}, "
-            f"now {_below(after)}{_reference_width(report.references)}."
+            f"{word} the stereo image by {number(abs(change))} dB: the side was {_below(before)}, "
+            f"it is {_below(after)}{_reference_width(report.references)}."
         )
 
 
@@ -155,7 +156,7 @@ def _reference_width(references: Sequence[Features]) -> str:
     if len(references) != 1:
         return ""
     width = side_to_mid_total_db(references[0])
-    return f"; the reference's {_below(width)}" if math.isfinite(width) else "; the reference is mono"
+    return f" (in the reference {_below(width)})" if math.isfinite(width) else ""
 
 
 def _mono_bass(report: Report) -> Iterator[str]:

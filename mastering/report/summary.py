@@ -58,10 +58,10 @@ def _level(report: Report) -> Iterator[str]:
 def _level_reason(report: Report) -> str:
     asked = report.recipe.delivery.integrated_lufs
     if asked is not None:
-        why = f" for the target '{clean(report.target)}'" if report.target else " as asked"
-        return f"{why}, {number(asked)} LUFS"
+        target = f" (target '{clean(report.target)}')" if report.target else ""
+        return f"; {number(asked)} LUFS were asked for{target}"
     wanted = report.match.integrated_lufs if report.match else None
-    return "" if wanted is None else f" to follow {goal(report)}, {number(wanted)} LUFS"
+    return "" if wanted is None else f" {goal(report)}, which asks for {number(wanted)} LUFS"
 
 
 def _limiter(report: Report) -> str:

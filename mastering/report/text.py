@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator
 
@@ -17,6 +18,8 @@ __all__ = ["all_notices", "render_text"]
 
 _LINES = 30
 _COLUMNS = 100
+_NO_BREAK = "\u00a0"
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=[%a-zA-Z])")
 _SHOWN = (
     "integrated_lufs",
     "max_short_term_lufs",
@@ -34,16 +37,25 @@ def render_text(report: Report) -> str:
     Plain text without colours or control characters, at most 30 lines of 100 columns; what does
     not fit is counted and left to the HTML report.
     """
-    lines = [f"{shorten(report.input_name, 45)} -> {shorten(report.output_name, 45)}", *_numbers(report)]
-    lines.append(f"{verdict(report)}.")
     missed = [check.sentence for check in check_texts(report) if not check.passed]
-    lines += _bullets(missed)
     done = [sentence for sentence in sentences(report) if sentence not in missed]
-    lines += _bullets([*done, *(f"Notice: {clean(notice.message)}" for notice in all_notices(report))])
-    if len(lines) > _LINES:
-        left = len(lines) - _LINES + 1
-        lines = [*lines[: _LINES - 1], f"({left} more lines are in the HTML report)"]
-    return "\n".join(lines) + "\n"
+    first = [
+        f"{shorten(report.input_name, 45)} -> {shorten(report.output_name, 45)}",
+        *_numbers(report),
+        f"{verdict(report)}.",
+        *_bullets(missed),
+    ]
+    last = _bullets([f"Notice: {clean(notice.message)}" for notice in all_notices(report)])
+    lines = [*first, *_fitting(_bullets(done), _LINES - len(first) - len(last)), *last]
+    return "\n".join(_fitting(lines, _LINES)) + "\n"
+
+
+def _fitting(lines: list[str], room: int) -> list[str]:
+    """`lines`, or as many of them as fit with a last line that counts the others."""
+    if len(lines) <= room:
+        return lines
+    kept = max(room - 1, 0)
+    return [*lines[:kept], f"({len(lines) - kept} more lines are in the HTML report)"]
 
 
 def all_notices(report: Report) -> tuple[Notice, ...]:
@@ -54,21 +66,23 @@ def all_notices(report: Report) -> tuple[Notice, ...]:
 
 def _numbers(report: Report) -> Iterator[str]:
     reference = f"{'reference':>12}" if report.references else ""
-    yield f"{'':<26}{'before':>10}{'after':>10}{reference}"
+    yield f"{'':<34}{'before':>9}{'after':>9}{reference}"
     for row in ROWS:
         if row.name in _SHOWN:
             yield _line(row, report)
 
 
 def _line(row: Row, report: Report) -> str:
-    cells = f"{row.write(row.value(report.before)):>10}{row.write(row.value(report.after)):>10}"
+    cells = f"{row.write(row.value(report.before)):>9}{row.write(row.value(report.after)):>9}"
     if report.references:
         cells += f"{row.write(mean_value(row, report.references)):>12}"
-    return f"{row.label:<26}{cells} {row.unit}".rstrip()
+    return f"{row.heading:<34}{cells}"
 
 
 def _bullets(texts: list[str]) -> list[str]:
     lines: list[str] = []
     for text in texts:
-        lines += textwrap.wrap(text, _COLUMNS, initial_indent="- ", subsequent_indent="  ")
+        together = _BEFORE_UNIT.sub(_NO_BREAK, text)
+        wrapped = textwrap.wrap(together, _COLUMNS, initial_indent="- ", subsequent_indent="  ")
+        lines += [line.replace(_NO_BREAK, " ") for line in wrapped]
     return lines

@@ -17,6 +17,7 @@ __all__ = [
     "frequency",
     "is_level",
     "join",
+    "moved",
     "nominal_hz",
     "number",
     "percent",
@@ -90,6 +91,18 @@ def quantity(value: float, unit: str, *, decimals: int = 1, signed: bool = False
     if not math.isfinite(value) or not unit:
         return text
     return f"{text}{unit}" if unit == ":1" else f"{text} {unit}"
+
+
+def moved(before: float, after: float, unit: str) -> str:
+    """How a number changed: "went from 14.2 to 10.1 dB" or "stayed at 14.2 dB".
+
+    >>> moved(14.2, 10.1, "dB"), moved(8.04, 8.01, "LU")
+    ('went from 14.2 to 10.1 dB', 'stayed at 8.0 LU')
+    """
+    if number(before) == number(after):
+        return f"stayed at {quantity(after, unit)}"
+    first = number(before) if math.isfinite(after) else quantity(before, unit)
+    return f"went from {first} to {quantity(after, unit)}"
 
 
 def percent(fraction: float) -> str:

@@ -50,7 +50,7 @@ def make_features(*, lufs: float = -20.3, tilt: float = -4.4, seed: int = 1, **c
     octaves = np.log2(CENTRES / 1000.0)
     mid = lufs - 12.0 + tilt * octaves - 1.2 * np.maximum(0.0, np.log2(50.0 / CENTRES)) * 9.0
     mid = mid - 40.0 * np.maximum(0.0, np.log2(CENTRES / 17_000.0)) + rng.normal(0.0, 0.7, 31)
-    side = mid - 11.0 + 1.2 * octaves - 12.0 * np.exp(-CENTRES / 90.0)
+    side = mid - 11.0 + 1.2 * octaves - 12.0 * np.exp(-CENTRES / 90.0) + rng.normal(0.0, 0.6, 31)
     seconds = np.arange(200)
     loudness = lufs + 1.5 * np.sin(seconds / 17.0) - 6.0 * (seconds % 60 < 14) + rng.normal(0.0, 0.4, 200)
     values: dict[str, Any] = {
@@ -84,6 +84,22 @@ def make_features(*, lufs: float = -20.3, tilt: float = -4.4, seed: int = 1, **c
         "short_term_lufs": tuple(loudness.tolist()),
     }
     return Features(**{**values, **changes})
+
+
+def make_master(**changes: Any) -> Features:
+    """Features of the master of that song: louder, denser, brighter."""
+    values: dict[str, Any] = {
+        "lufs": -14.02,
+        "tilt": -4.0,
+        "plr_db": 13.0,
+        "psr_db": 8.4,
+        "loudness_range_lu": 6.4,
+        "true_peak_dbtp": -1.02,
+        "sample_peak_dbfs": -1.11,
+        "crest_db": (5.2, 7.1, 9.0, 11.0),
+        "correlation": 0.74,
+    }
+    return make_features(**{**values, **changes})
 
 
 def make_silence() -> Features:
@@ -186,19 +202,12 @@ def make_report(**changes: Any) -> Report:
         "style": "",
         "target": "spotify",
         "before": make_features(),
-        "after": make_features(
-            lufs=-14.0,
-            tilt=-4.0,
-            plr_db=10.1,
-            psr_db=8.4,
-            loudness_range_lu=6.4,
-            true_peak_dbtp=-1.02,
-            sample_peak_dbfs=-1.11,
-            crest_db=(5.2, 7.1, 9.0, 11.0),
-            correlation=0.74,
-            seed=1,
+        "after": make_master(),
+        "references": (
+            make_features(
+                lufs=-9.8, tilt=-3.9, plr_db=9.5, true_peak_dbtp=-0.3, loudness_range_lu=5.9, seed=5
+            ),
         ),
-        "references": (make_features(lufs=-9.8, tilt=-3.9, plr_db=9.6, loudness_range_lu=5.9, seed=5),),
         "match": MatchResult(
             chain=chain,
             integrated_lufs=-14.0,
@@ -248,8 +257,8 @@ def hard_reports() -> dict[str, Report]:
             curves=Curves(step_s=0.1, before_peak=(0.0,) * 50, after_peak=(0.0,) * 50),
         ),
         "silent_reference": make_report(references=(silence,)),
-        "mono": make_report(before=mono, after=make_mono(lufs=-14.0)),
-        "folded": make_report(after=make_mono(lufs=-14.0)),
+        "mono": make_report(before=mono, after=make_mono(lufs=-14.02, true_peak_dbtp=-1.02, plr_db=13.0)),
+        "folded": make_report(after=make_mono(lufs=-14.02, true_peak_dbtp=-1.02, plr_db=13.0)),
         "apply": make_report(match=None, references=(), reference_names=(), target=""),
         "style": make_report(references=(), reference_names=(), style="warm", target=""),
         "bare": make_report(
@@ -267,11 +276,13 @@ def hard_reports() -> dict[str, Report]:
         "failed": make_report(checks=failed),
         "short": make_report(
             before=make_features(duration_s=0.5, short_term_lufs=()),
-            after=make_features(lufs=-14.0, duration_s=0.5, short_term_lufs=(-14.0,)),
+            after=make_master(duration_s=0.5, short_term_lufs=(-14.0,)),
             curves=Curves(step_s=0.1, before_peak=(0.1,), after_peak=(0.5,), limiter_reduction_db=(-1.0,)),
         ),
         "many_references": make_report(
-            references=tuple(make_features(lufs=-10.0, seed=seed) for seed in range(3)),
+            references=tuple(
+                make_features(lufs=-10.0, seed=seed, plr_db=9.4, true_peak_dbtp=-0.6) for seed in range(3)
+            ),
             reference_names=("a.wav", "b.wav", "c.wav"),
         ),
         "hostile": make_report(

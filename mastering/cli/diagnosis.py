@@ -1,0 +1,232 @@
+"""What `doctor` looks at: versions, codecs, matchers, folders, the machine.
+
+Libraries are imported by name, as data: here it is the question whether they load at all.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from mastering.cli.app import version
+from mastering.target import CONTAINERS, Container
+
+__all__ = ["Finding", "examine"]
+
+State = Literal["ok", "missing", "broken"]
+
+_NEEDED = {
+    "numpy": "every array",
+    "numba": "compressor, limiter, loudness and true peak",
+    "pedalboard": "the parametric equaliser",
+    "soundfile": "wav, aiff, flac, ogg, opus and mp3",
+    "soxr": "sample-rate conversion",
+    "mutagen": "tags and cover art",
+    "platformdirs": "the folder of your presets",
+    "rich": "progress bars",
+}
+_WANTED = {
+    "av": "m4a/aac, wma, mka and the audio of video files",
+    "matplotlib": "the plots of the report (--no-report does without)",
+    "scipy": "--eq parametric",
+}
+_NOT_LOADED = {"torch": "separation and learned matching, which are to come"}
+_DECODED_BY_FFMPEG = {"wma": "wmav2", "aac": "aac", "mka, webm": "vorbis", "mp4, mov": "aac"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        group: "versions", "codecs", "matchers", "folders" or "machine".
+        name: what it is.
+        found: version, place or state.
+        state: "ok", "missing" (something works less), or "broken" (mastering needs it).
+        hint: how to get it.
+    """
+
+    group: str
+    name: str
+    found: str
+    state: State = "ok"
+    hint: str = ""
+
+
+def examine() -> list[Finding]:
+    """Look at everything; takes a few seconds and writes only to a temporary folder."""
+    return [*_versions(), *_codecs(), *_matchers(), *_folders(), *_machine()]
+
+
+def _versions() -> Iterator[Finding]:
+    yield Finding(group="versions", name="tonmeister", found=version())
+    yield Finding(group="versions", name="python", found=platform.python_version())
+    for name, use in _NEEDED.items():
+        yield _library(name, use, "broken", load=True)
+    for name, use in _WANTED.items():
+        yield _library(name, use, "missing", load=True)
+    for name, use in _NOT_LOADED.items():
+        yield _library(name, use, "missing", load=False)
+    yield from _inside("soundfile", "libsndfile", "__libsndfile_version__")
+    yield from _inside("soxr", "libsoxr", "__libsoxr_version__")
+    yield from _inside("av", "FFmpeg", "ffmpeg_version_info")
+
+
+def _library(name: str, use: str, without: State, *, load: bool) -> Finding:
+    hint = f"For {use}: {Path(sys.executable).name} -m pip install --upgrade {name}"
+    try:
+        found = importlib.metadata.version(name)
+        if load:
+            importlib.import_module(name)
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(group="versions", name=name, found="not installed", state=without, hint=hint)
+    except Exception as error:  # a broken binary may raise anything while it loads
+        return Finding(
+            group="versions", name=name, found=f"does not load: {error}", state=without, hint=hint
+        )
+    return Finding(group="versions", name=name, found=found)
+
+
+def _inside(module: str, name: str, attribute: str) -> Iterator[Finding]:
+    """The version of a C library inside a wheel; nothing where the wheel does not load."""
+    try:
+        found: Any = getattr(importlib.import_module(module), attribute)
+    except Exception:  # already reported as a version that does not load
+        return
+    yield Finding(group="versions", name=name, found=str(found))
+
+
+def _codecs() -> Iterator[Finding]:
+    with tempfile.TemporaryDirectory() as folder:
+        for container in CONTAINERS:
+            yield _round_trip(Path(folder), container)
+    for name, codec in _DECODED_BY_FFMPEG.items():
+        yield _decoder(name, codec)
+
+
+def _round_trip(folder: Path, container: Container) -> Finding:
+    """Write half a second of a tone and read it again."""
+    state: State = "broken" if container == "wav" else "missing"
+    try:
+        import numpy as np
+
+        from mastering.io.files import open_source
+        from mastering.io.writer import open_writer
+
+        path = folder / f"tone.{container}"
+        tone = 0.1 * np.sin(np.arange(24_000) * (2.0 * np.pi * 1_000.0 / 48_000.0))
+        with open_writer(path, sample_rate=48_000, channels=2, container=container) as writer:
+            writer.write(np.stack([tone, tone]).astype(np.float32))
+        with open_source(path) as source:
+            frames = source.frames
+    except Exception as error:  # whatever a codec raises is the finding
+        return Finding(
+            group="codecs",
+            name=container,
+            found=f"fails: {error}",
+            state=state,
+            hint="Update soundfile and av, which bring the codecs.",
+        )
+    return Finding(group="codecs", name=container, found=f"reads and writes ({frames} frames came back)")
+
+
+def _decoder(name: str, codec: str) -> Finding:
+    try:
+        there = codec in importlib.import_module("av").codecs_available
+    except Exception:  # av itself is reported among the versions
+        there = False
+    if there:
+        return Finding(group="codecs", name=name, found="reads")
+    return Finding(
+        group="codecs", name=name, found="cannot be read", state="missing", hint="Install or update av."
+    )
+
+
+def _matchers() -> Iterator[Finding]:
+    from mastering.errors import TonmeisterError
+    from mastering.jobspec import MasterJob
+    from mastering.ports import find_matcher
+
+    default = MasterJob().matcher
+    names = {entry.name for entry in importlib.metadata.entry_points(group="tonmeister.matchers")}
+    for name in sorted(names | {default}):
+        try:
+            kind = type(find_matcher(name))
+        except TonmeisterError as error:
+            state: State = "broken" if name == default else "missing"
+            yield Finding(
+                group="matchers",
+                name=name,
+                found=error.message,
+                state=state,
+                hint="Install tonmeister with pip, so that its matchers are registered."
+                if name == default
+                else error.hint,
+            )
+        else:
+            yield Finding(group="matchers", name=name, found=f"{kind.__module__}.{kind.__qualname__}")
+
+
+def _folders() -> Iterator[Finding]:
+    from mastering.cli.presets import KINDS
+    from mastering.library import entries, user_folder
+
+    own = user_folder()
+    yield Finding(
+        group="folders", name="your presets", found=f"{own}{'' if own.is_dir() else ' (not there yet)'}"
+    )
+    for entry in (entry for kind in KINDS for entry in entries(kind)):
+        if entry.error:
+            hint = f"Correct or remove {entry.path}."
+            yield Finding(group="folders", name=entry.name, found=entry.error, state="missing", hint=hint)
+    yield _writable("temporary files", Path(tempfile.gettempdir()), "broken", "Set TMPDIR.")
+    yield _writable("this folder", Path.cwd(), "missing", "Use --output-dir for masters.")
+    yield _kernels()
+
+
+def _writable(name: str, folder: Path, without: State, hint: str) -> Finding:
+    if os.access(folder, os.W_OK | os.X_OK):
+        return Finding(group="folders", name=name, found=str(folder))
+    return Finding(
+        group="folders", name=name, found=f"{folder} cannot be written", state=without, hint=hint
+    )
+
+
+def _kernels() -> Finding:
+    """Where numba keeps compiled code; its own order: NUMBA_CACHE_DIR, beside the module, the user's cache."""
+    import platformdirs
+
+    import mastering.dsp
+
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    beside = Path(next(iter(mastering.dsp.__path__))) / "__pycache__"
+    users = platformdirs.user_cache_path("numba", appauthor=False)
+    for folder in [Path(named)] if named else [beside, users]:
+        if os.access(_existing(folder), os.W_OK):
+            return Finding(group="folders", name="compiled code", found=str(folder))
+    return Finding(
+        group="folders",
+        name="compiled code",
+        found="no folder for it can be written: every run compiles again",
+        state="missing",
+        hint="Set NUMBA_CACHE_DIR to a folder you can write.",
+    )
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    return next(place for place in (folder, *folder.parents) if place.exists())
+
+
+def _machine() -> Iterator[Finding]:
+    count = getattr(os, "process_cpu_count", os.cpu_count)()  # Python 3.13 knows what this process may use
+    yield Finding(group="machine", name="system", found=platform.platform())
+    yield Finding(group="machine", name="cores", found=f"{count} (--jobs {count} uses them all)")

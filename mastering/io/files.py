@@ -1,0 +1,318 @@
+"""Opening audio files: `open_source`, `probe`, `sha256`.
+
+A file is decoded in a process of its own (see `worker`), so that no file can take the run
+down. What decodes to at most CACHE_BYTES is decoded once, when it is opened, and kept; a
+longer file is decoded again for every pass and needs no more memory than one block.
+`frames` is always what really decodes: integer PCM is trusted once its last frame has been
+seen, everything else that is too long to keep is counted in one pass when it is opened.
+
+Codes of the errors raised: file_missing, is_directory, not_a_file, no_permission,
+file_empty, not_audio, no_audio_stream, no_frames, not_finite, too_many_channels,
+unsupported_rate, unknown_layout, format_changes, decoder_timeout, decoder_crashed,
+file_changed. Notices: truncated, damaged, downmixed, several_streams.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from mastering.audio import Audio, Samples
+from mastering.errors import AudioFileError
+from mastering.io.atomic import write_text_atomic
+from mastering.io.info import FileInfo, Notice
+from mastering.io.stream import Header
+from mastering.io.worker import DECODER, DecoderProcess
+from mastering.units import ranges
+
+__all__ = [
+    "CACHE_BYTES",
+    "FileInfo",
+    "FileSource",
+    "Notice",
+    "open_source",
+    "probe",
+    "sha256",
+    "write_text_atomic",
+]
+
+CACHE_BYTES = 192 * 2**20
+"""Most decoded bytes that a source keeps in memory: 9.5 minutes of stereo at 44.1 kHz."""
+
+_RATES_HZ = ranges(Audio)["sample_rate"]
+_MAX_CHANNELS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Fingerprint:
+    size: int
+    modified_ns: int
+
+
+class FileSource:
+    """An audio file as an AudioSource: `blocks()` can be read any number of times, always the same.
+
+    Made by `open_source`. Close it, or use it as a context manager: that frees the samples
+    and ends decoders still running.
+
+    Attributes:
+        path: the file as given.
+        info: what its header says.
+        notices: what a person should hear about ("truncated", "downmixed", ...).
+        sample_rate: Hz.
+        channels: 1 or 2, after a downmix.
+        frames: frames that really decode.
+    """
+
+    def __init__(self, path: Path, *, downmix: bool, timeout_s: float, command: Sequence[str]) -> None:
+        self._fingerprint = _fingerprint(path)
+        self._downmix = downmix
+        self._timeout_s = timeout_s
+        self._command = command
+        self._running: list[DecoderProcess] = []
+        self._kept: list[Samples] | None = []
+        self._sha256: str | None = None
+        self._closed = False
+        self.path = path
+        with self._decoder() as decoder:
+            header = decoder.header()
+            self.info = _file_info(path, header)
+            self.sample_rate = _allowed_rate(path, header)
+            self.channels = _allowed_channels(path, header, downmix)
+            self.frames = self._first_pass(decoder, header)
+            self.notices = (*header.notices, *decoder.notices)
+        self._check_unchanged()
+
+    def __enter__(self) -> FileSource:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the samples and end every decoder that still runs."""
+        self._closed = True
+        self._kept = None
+        for decoder in self._running:
+            decoder.close()
+        self._running.clear()
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.frames / self.sample_rate
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the file's bytes, hexadecimal; read on first use."""
+        if self._sha256 is None:
+            digest = sha256(self.path)
+            self._check_unchanged()
+            self._sha256 = digest
+        return self._sha256
+
+    def blocks(self) -> Iterator[Samples]:
+        """Read-only float32 [channels, BLOCK_FRAMES] from the start, the last block shorter; finite.
+
+        Raises:
+            AudioFileError: the file changed since it was opened ("file_changed"), or its decoder
+                hangs or crashes.
+        """
+        if self._closed:
+            raise AudioFileError(f"{self.path}: it has been closed", code="file_closed")
+        return iter(self._kept) if self._kept is not None else self._decode_again()
+
+    def audio(self) -> Audio:
+        """The whole file in memory."""
+        samples = np.empty((self.channels, self.frames), np.float32)
+        start = 0
+        for block in self.blocks():
+            samples[:, start : start + block.shape[1]] = block
+            start += block.shape[1]
+        return Audio(samples=samples, sample_rate=self.sample_rate)
+
+    def _decoder(self) -> DecoderProcess:
+        return DecoderProcess(
+            self.path, mode="decode", downmix=self._downmix, timeout_s=self._timeout_s, command=self._command
+        )
+
+    def _first_pass(self, decoder: DecoderProcess, header: Header) -> int:
+        """Keep the samples if they are few enough; the number of frames in any case."""
+        frame_bytes = 4 * self.channels
+        if header.exact and (header.header_frames or 0) * frame_bytes > CACHE_BYTES:
+            self._kept = None
+            return header.header_frames or 0
+        frames = 0
+        for block in decoder.blocks(self.channels):
+            frames += block.shape[1]
+            if frames * frame_bytes > CACHE_BYTES:
+                self._kept = None
+            if self._kept is not None:
+                self._kept.append(block)
+        return frames
+
+    def _decode_again(self) -> Iterator[Samples]:
+        self._check_unchanged()
+        frames = 0
+        decoder = self._decoder()
+        self._running.append(decoder)
+        try:
+            decoder.header()
+            for block in decoder.blocks(self.channels):
+                frames += block.shape[1]
+                yield block
+        finally:
+            decoder.close()
+            if decoder in self._running:
+                self._running.remove(decoder)
+        self._check_unchanged()
+        if frames != self.frames:
+            raise self._changed(f"{self.frames:,} frames at first, {frames:,} now")
+
+    def _check_unchanged(self) -> None:
+        if _fingerprint(self.path) != self._fingerprint:
+            raise self._changed("its size or time stamp differs")
+
+    def _changed(self, how: str) -> AudioFileError:
+        return AudioFileError(
+            f"{self.path}: the file changed while it was being read ({how})",
+            hint="Wait until it is completely written, then run again.",
+            code="file_changed",
+        )
+
+
+def open_source(
+    path: str | Path,
+    *,
+    downmix: bool = False,
+    timeout_s: float = 30.0,
+    decoder_command: Sequence[str] = DECODER,
+) -> FileSource:
+    """Open an audio file, or the sound of a video, for reading.
+
+    Args:
+        path: any format that libsndfile or FFmpeg decodes.
+        downmix: mix more than two channels down to stereo (ITU-R BS.775) instead of refusing them.
+        timeout_s: longest time without progress before the decoder is stopped.
+        decoder_command: the decoder process to start; only tests need another.
+
+    Raises:
+        AudioFileError: with one of the codes in the module's description.
+    """
+    path = Path(path)
+    _check_path(path)
+    return FileSource(path, downmix=downmix, timeout_s=timeout_s, command=decoder_command)
+
+
+def probe(path: str | Path, *, timeout_s: float = 30.0, decoder_command: Sequence[str] = DECODER) -> FileInfo:
+    """What the header of a file says; nothing is decoded.
+
+    Raises:
+        AudioFileError: as `open_source`, but for what only decoding can show.
+    """
+    path = Path(path)
+    _check_path(path)
+    with DecoderProcess(
+        path, mode="probe", downmix=False, timeout_s=timeout_s, command=decoder_command
+    ) as decoder:
+        return _file_info(path, decoder.header())
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal.
+
+    Raises:
+        AudioFileError: the file cannot be read.
+    """
+    path = Path(path)
+    _check_path(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fingerprint(path: Path) -> _Fingerprint:
+    try:
+        status = path.stat()
+    except OSError:
+        return _Fingerprint(-1, 0)
+    return _Fingerprint(status.st_size, status.st_mtime_ns)
+
+
+def _check_path(path: Path) -> None:
+    """Refuse what can be refused without a decoder."""
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise AudioFileError(
+            f"{path}: there is no such file", hint="Check the name and the folder.", code="file_missing"
+        ) from None
+    except PermissionError:
+        raise _no_permission(path) from None
+    except (OSError, ValueError) as error:
+        raise AudioFileError(f"{path}: it cannot be opened ({error})", code="not_a_file") from None
+    if stat.S_ISDIR(status.st_mode):
+        raise AudioFileError(
+            f"{path}: it is a folder", hint="Name the audio file inside it.", code="is_directory"
+        )
+    if not stat.S_ISREG(status.st_mode):
+        raise AudioFileError(
+            f"{path}: it is a device or a pipe, not a file",
+            hint="Save it to a file first.",
+            code="not_a_file",
+        )
+    if not os.access(path, os.R_OK):
+        raise _no_permission(path)
+    if status.st_size == 0:
+        raise AudioFileError(
+            f"{path}: it is empty (0 bytes)", hint="Export or copy it again.", code="file_empty"
+        )
+
+
+def _no_permission(path: Path) -> AudioFileError:
+    return AudioFileError(
+        f"{path}: you have no permission to read it", hint="Change its permissions.", code="no_permission"
+    )
+
+
+def _file_info(path: Path, header: Header) -> FileInfo:
+    return FileInfo(
+        path=path,
+        container=header.container,
+        codec=header.codec,
+        description=header.description,
+        sample_rate=header.sample_rate,
+        channels=header.channels,
+        header_frames=header.header_frames,
+        bit_depth=header.bit_depth,
+        lossy=header.lossy,
+        notices=header.notices,
+    )
+
+
+def _allowed_rate(path: Path, header: Header) -> int:
+    if not _RATES_HZ.low <= header.sample_rate <= _RATES_HZ.high:
+        raise AudioFileError(
+            f"{path}: sample rate {header.sample_rate} Hz: allowed {_RATES_HZ}",
+            hint="Resample it in an editor first.",
+            code="unsupported_rate",
+        )
+    return header.sample_rate
+
+
+def _allowed_channels(path: Path, header: Header, downmix: bool) -> int:
+    if header.channels > _MAX_CHANNELS and not downmix:
+        raise AudioFileError(
+            f"{path}: {header.channels} channels: mono or stereo allowed",
+            hint="Use --downmix to mix it down to stereo.",
+            code="too_many_channels",
+        )
+    return min(header.channels, _MAX_CHANNELS)

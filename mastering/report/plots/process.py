@@ -1,0 +1,83 @@
+"""Panels about the processing: equaliser curves, gain reduction and waveform of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mastering.measure.features import THIRD_OCTAVES_HZ
+from mastering.report.plots.axes import Ending, label_ends, note
+from mastering.report.plots.panels import zero_line
+from mastering.report.plots.series import Floats, finite, last, pool
+from mastering.report.plots.style import Pen, pen
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["equalizer", "reduction", "waveform"]
+
+_POINTS = 320
+_FLOOR_DB = -12.0
+_CEILING_DB = 24.0
+
+
+def equalizer(
+    axes: Axes, wanted_db: Sequence[float], kept_db: Sequence[float], at_hz: Floats, chain_db: Floats
+) -> None:
+    """Wanted and kept third octaves (31, or empty) and the chain's curve `chain_db` at `at_hz`."""
+    zero_line(axes)
+    endings: list[Ending] = []
+    for label, style, curve in (("wanted", pen("reference"), wanted_db), ("kept", pen("target"), kept_db)):
+        if curve:
+            values = finite(curve)
+            axes.plot(THIRD_OCTAVES_HZ, values, **style.options())
+            endings.append((label, style, last(values)))
+    axes.plot(at_hz, chain_db, **pen("after").options())
+    endings.append(("rendered", pen("after"), last(chain_db)))
+    every = np.concatenate([finite(wanted_db), finite(kept_db), chain_db])
+    low = max(float(np.nanmin(every)), _FLOOR_DB)
+    high = min(float(np.nanmax(every)), _CEILING_DB)
+    axes.set_ylim(1.15 * min(low, -2.0), 1.15 * max(high, 2.0))
+    label_ends(axes, endings)
+
+
+def reduction(axes: Axes, lines: Sequence[tuple[str, Pen, Sequence[float]]], step_s: float) -> float:
+    """Gain reduction over time, deepest value of each group; returns the deepest of all (<= 0)."""
+    endings: list[Ending] = []
+    deepest = 0.0
+    for label, style, reductions in lines:
+        positions, values = pool(reductions, _POINTS, "min")
+        if label == "limiter":
+            axes.fill_between(positions * step_s, values, 0.0, color=style.colour, alpha=0.3, linewidth=0.0)
+        few = {"marker": "o"} if len(values) < 4 else {"marker": ""}
+        axes.plot(positions * step_s, values, **{**style.options(), "linewidth": 0.5 * style.width, **few})
+        endings.append((label, style, float(np.nanmean(values)) if np.isfinite(values).any() else 0.0))
+        deepest = min(deepest, float(np.nan_to_num(values).min()))
+    axes.set_ylim(1.12 * min(deepest, -1.0), 0.0)
+    if not lines:
+        note(axes, "no limiter and no compressor worked")
+    elif deepest > -0.05:
+        note(axes, "nothing was reduced")
+    label_ends(axes, endings)
+    return deepest
+
+
+def waveform(axes: Axes, peaks: Sequence[float], step_s: float, role: str, ceiling: float | None) -> None:
+    """Peaks mirrored around zero, filled; the ceiling (full scale 1.0) as a line."""
+    positions, values = pool(peaks, _POINTS, "max")
+    heights = np.nan_to_num(values)
+    colour = pen(role).colour
+    axes.fill_between(positions * step_s, -heights, heights, color=colour, linewidth=0.6)
+    if not heights.any():
+        note(axes, "silent" if len(peaks) else "no waveform was kept")
+    endings: list[Ending] = []
+    if ceiling is not None:
+        for level in (-ceiling, ceiling):
+            axes.axhline(level, **{**pen("target").options(), "marker": ""})
+        endings.append(("ceiling", pen("target"), ceiling))
+    axes.set_ylim(-1.05, 1.05)
+    axes.set_yticks((-1.0, 0.0, 1.0))
+    axes.set_ylabel(f"{role.capitalize()} (FS = 1)")
+    label_ends(axes, endings)

@@ -1,0 +1,152 @@
+"""The report's plots as SVG text: self-contained, deterministic, without style attributes.
+
+Each function returns one `<svg>` element that can stand in a page or in a file. It holds no
+script, no style sheet and no address to fetch; colours are `var(--role, #rrggbb)` in
+presentation attributes, which a strict Content-Security-Policy lets through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mastering.report.model import Report
+from mastering.report.plots import panels, process
+from mastering.report.plots.axes import frequency_axis, place, time_axis
+from mastering.report.plots.markup import figure_svg
+from mastering.report.plots.series import Floats, report_series
+from mastering.report.plots.style import MANY, Pen, drawing, new_figure, pen
+from mastering.report.response import chain_response_db
+from mastering.report.wording import number, quantity, shorten
+from mastering.units import db_to_gain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "equalizer_svg",
+    "loudness_svg",
+    "reduction_svg",
+    "spectrum_svg",
+    "waveform_svg",
+    "width_svg",
+]
+
+_WIDTH_PT, _HEIGHT_PT = 460.0, 290.0
+_LEFT_PT, _BOTTOM_PT, _RIGHT_PT, _TOP_PT = 46.0, 38.0, 96.0, 10.0
+_CURVE_HZ: Floats = np.geomspace(20.0, 20_000.0, 181)
+
+
+def spectrum_svg(report: Report) -> str:
+    """Third-octave spectrum before, after and of the reference; mid thick, side thin."""
+    with drawing():
+        figure, axes = _single()
+        panels.spectrum(axes, report_series(report))
+        text = (
+            "Third-octave spectrum, each against its own average. Tilt before "
+            f"{quantity(report.before.tilt_db_per_octave, 'dB per octave')}, "
+            f"after {quantity(report.after.tilt_db_per_octave, 'dB per octave')}."
+        )
+        return figure_svg(figure, "spectrum", text)
+
+
+def loudness_svg(report: Report) -> str:
+    """Short-term loudness over time before and after, with the target."""
+    target = report.recipe.delivery.integrated_lufs
+    if target is None and report.match is not None:
+        target = report.match.integrated_lufs
+    with drawing():
+        figure, axes = _single()
+        panels.loudness(axes, report_series(report)[:2], target)
+        text = (
+            "Short-term loudness over time. "
+            f"Integrated before {quantity(report.before.integrated_lufs, 'LUFS')}, "
+            f"after {quantity(report.after.integrated_lufs, 'LUFS')}."
+        )
+        return figure_svg(figure, "loudness", text)
+
+
+def width_svg(report: Report) -> str:
+    """Side against mid per third octave before, after and of the reference."""
+    with drawing():
+        figure, axes = _single()
+        panels.width(axes, report_series(report))
+        text = (
+            "Stereo width: side level against mid level per third octave. Correlation before "
+            f"{number(report.before.correlation, decimals=2)}, "
+            f"after {number(report.after.correlation, decimals=2)}."
+        )
+        return figure_svg(figure, "width", text)
+
+
+def equalizer_svg(report: Report) -> str:
+    """What the matcher wanted and kept, and what the chain's equalisers do, on mid and on side."""
+    match = report.match
+    chain = chain_response_db(report.recipe.chain, _CURVE_HZ, report.before.sample_rate)
+    wanted = (match.wanted_mid_db, match.wanted_side_db) if match else ((), ())
+    kept = (match.kept_mid_db, match.kept_side_db) if match else ((), ())
+    with drawing():
+        figure, halves = _halves()
+        for index, (axes, name) in enumerate(zip(halves, ("Mid", "Side"), strict=True)):
+            process.equalizer(axes, wanted[index], kept[index], _CURVE_HZ, chain[index])
+            axes.set_ylabel(f"{name} gain (dB)")
+            frequency_axis(axes, named=index == 1)
+        text = (
+            "Equaliser on mid and side: wanted by the matcher, kept of that, rendered by the chain. "
+            f"The chain's mid gain goes from {number(float(chain[0].min()), signed=True)} "
+            f"to {number(float(chain[0].max()), signed=True)} dB."
+        )
+        return figure_svg(figure, "equalizer", text)
+
+
+def reduction_svg(report: Report) -> str:
+    """Gain reduction of the limiter and of every compressor band over time."""
+    curves = report.curves
+    lines: list[tuple[str, Pen, Sequence[float]]] = []
+    if curves.limiter_reduction_db:
+        lines.append(("limiter", pen("after"), curves.limiter_reduction_db))
+    for index, (name, values) in enumerate(curves.compressor_reduction_db.items()):
+        lines.append((shorten(name, 12), MANY[1 + index % (len(MANY) - 1)], values))
+    with drawing():
+        figure, axes = _single()
+        deepest = process.reduction(axes, lines, curves.step_s)
+        axes.set_ylabel("Gain reduction (dB)")
+        time_axis(axes, max([curves.step_s * len(values) for _, _, values in lines], default=0.0))
+        return figure_svg(
+            figure, "reduction", f"Gain reduction over time; the deepest is {number(-deepest)} dB."
+        )
+
+
+def waveform_svg(report: Report) -> str:
+    """Peaks of the waveform before (above) and after (below), with the ceiling."""
+    curves, limiter = report.curves, report.recipe.chain.limiter
+    ceiling = None if limiter is None else db_to_gain(limiter.ceiling_dbtp)
+    with drawing():
+        figure, (upper, lower) = _halves()
+        process.waveform(upper, curves.before_peak, curves.step_s, "before", None)
+        process.waveform(lower, curves.after_peak, curves.step_s, "after", ceiling)
+        length_s = curves.step_s * max(len(curves.before_peak), len(curves.after_peak))
+        time_axis(upper, length_s, named=False)
+        time_axis(lower, length_s)
+        text = (
+            "Waveform before and after. "
+            f"True peak before {quantity(report.before.true_peak_dbtp, 'dBTP', decimals=2)}, "
+            f"after {quantity(report.after.true_peak_dbtp, 'dBTP', decimals=2)}."
+        )
+        return figure_svg(figure, "waveform", text)
+
+
+def _single() -> tuple[Figure, Axes]:
+    figure = new_figure(_WIDTH_PT, _HEIGHT_PT)
+    return figure, place(figure, _LEFT_PT, _BOTTOM_PT, _RIGHT_PT, _TOP_PT)
+
+
+def _halves() -> tuple[Figure, tuple[Axes, Axes]]:
+    """A figure with one plot above another."""
+    figure = new_figure(_WIDTH_PT, _HEIGHT_PT)
+    middle = 0.5 * (_HEIGHT_PT + _BOTTOM_PT - _TOP_PT)
+    upper = place(figure, _LEFT_PT, middle + 7.0, _RIGHT_PT, _TOP_PT)
+    return figure, (upper, place(figure, _LEFT_PT, _BOTTOM_PT, _RIGHT_PT, _HEIGHT_PT - middle + 7.0))

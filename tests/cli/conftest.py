@@ -1,0 +1,82 @@
+"""The command line in process with a fake delivery, and as a process of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mastering.cli.app import app
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+FAKE_APP = Path(__file__).with_name("fake_app.py")
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """`fake_app`, put in the place of mastering.delivery; `SEEN` tells what it was asked for."""
+    spec = importlib.util.spec_from_file_location("fake_app", FAKE_APP)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setitem(sys.modules, "mastering.delivery", module.module())
+    return module
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    place = tmp_path / "work"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    return place
+
+
+@pytest.fixture
+def files(folder: Path) -> Callable[..., Path]:
+    """Make empty files in the working directory."""
+
+    def make(*names: str) -> Path:
+        for name in names:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def run() -> Callable[..., Result]:
+    """Run the command line in this process."""
+
+    def invoke(*arguments: str | Path) -> Result:
+        return CliRunner().invoke(app, [str(a) for a in arguments], prog_name="tonmeister")
+
+    return invoke
+
+
+@pytest.fixture
+def launch() -> Callable[..., subprocess.Popen[str]]:
+    """Start the command line as a process: with the fake delivery, or as `python -m mastering.cli`."""
+
+    def start(*arguments: str | Path, faked: bool = True) -> subprocess.Popen[str]:
+        program: Sequence[str] = [str(FAKE_APP)] if faked else ["-m", "mastering.cli"]
+        paths = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
+        return subprocess.Popen(
+            [sys.executable, *program, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        )
+
+    return start
