@@ -15,7 +15,7 @@ __all__ = ["loudness_db"]
 SILENCE_DB = -120.0
 
 
-def loudness_db(samples: npt.NDArray[np.float64], sample_rate: int) -> float:
+def loudness_db(samples: npt.NDArray[np.floating], sample_rate: int) -> float:
     """Loudness of [channels, frames] in dB, about LUFS; -120 for silence."""
     size = max(1, round(0.4 * sample_rate))
     blocks = [samples[:, i : i + size] for i in range(0, samples.shape[-1], size)]
@@ -27,7 +27,7 @@ def loudness_db(samples: npt.NDArray[np.float64], sample_rate: int) -> float:
     return float(-0.691 + 10.0 * np.log10(loud.mean()))
 
 
-def _block_power(block: npt.NDArray[np.float64], size: int, sample_rate: int) -> float:
+def _block_power(block: npt.NDArray[np.floating], size: int, sample_rate: int) -> float:
     power = np.abs(np.fft.rfft(block, n=size)) ** 2
     frequency_hz = np.fft.rfftfreq(size, 1.0 / sample_rate)
     high_pass = frequency_hz**4 / (frequency_hz**2 + 38.0**2) ** 2

@@ -12,7 +12,7 @@ from mastering.errors import ParameterError
 
 __all__ = ["compose_piece", "render_piece"]
 
-SHORTEST_S, LONGEST_S = 1.0, 1_200.0
+SHORTEST_S, LONGEST_S = 1.0, 600.0
 
 
 def compose_piece(seed: int = 1, duration_s: float = 30.0) -> Score:
@@ -26,7 +26,7 @@ def render_piece(seed: int = 1, duration_s: float = 30.0, sample_rate: int = 44_
 
     Args:
         seed: picks key, tempo, harmony, melody, grooves, timbres and balance; 0 or more.
-        duration_s: 1 to 1200 s; exact to the nearest frame.
+        duration_s: 1 to 600 s; exact to the nearest frame.
         sample_rate: 8000 to 384000 Hz.
 
     Returns:

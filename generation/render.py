@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 from generation.level import loudness_db
-from generation.score import Score, pitch_hz
+from generation.score import Note, Score, pitch_hz
 from generation.synth.drums import Kit, Stereo, draw_kit, hits
 from generation.synth.effects import add_space, chorus, ping_pong, reverb
 from generation.synth.voices import (
@@ -22,7 +22,7 @@ from generation.synth.voices import (
     draw_pad,
     draw_pluck,
 )
-from mastering.audio import Audio, Stems
+from mastering.audio import Audio, Samples, Stems
 from mastering.units import db_to_gain
 
 __all__ = ["STEMS", "Sounds", "draw_sounds", "render_score"]
@@ -93,66 +93,67 @@ def render_score(
     frames = round(duration_s * sample_rate)
     room = reverb(rng, sample_rate, decay_s=sounds.room_s)
     echo = ping_pong(sample_rate, delay_s=score.seconds(sounds.echo_beats), feedback=0.55)
-    pad = _play(score, "pad", sounds.pad, frames, sample_rate)
-    pluck = _play(score, "pluck", sounds.pluck, frames, sample_rate)
-    lead = _play(score, "lead", sounds.lead, frames, sample_rate)
+    stage = _Stage(score=score, frames=frames, sample_rate=sample_rate)
+    pad = chorus(stage.play("pad", sounds.pad), sample_rate, rate_hz=0.45, depth_ms=2.5, mix=0.3)
+    pad += add_space(stage.play("pluck", sounds.pluck), echo, 0.5)
+    lead = add_space(stage.play("lead", sounds.lead), echo, 0.35)
     stems = {
-        "drums": _play_drums(score, sounds.kit, room, rng, frames, sample_rate),
-        "bass": _play(score, "bass", sounds.bass, frames, sample_rate),
-        "chords": add_space(
-            chorus(pad, sample_rate, rate_hz=0.45, depth_ms=2.5, mix=0.3) + add_space(pluck, echo, 0.5),
-            room,
-            0.3,
-        ),
-        "lead": add_space(add_space(lead, echo, 0.35), room, 0.3),
+        "drums": stage.drums(hits(sounds.kit, rng, sample_rate), room),
+        "bass": stage.play("bass", sounds.bass),
+        "chords": add_space(pad, room, 0.3),
+        "lead": add_space(lead, room, 0.3),
     }
-    return _mix(stems, sounds, frames, sample_rate)
+    return _mix(stems, sounds, sample_rate)
 
 
-def _play(score: Score, name: str, voice: Voice, frames: int, sample_rate: int) -> Stereo:
-    out = np.zeros((2, frames))
-    for note in score.part(name).notes:
-        sound = voice(pitch_hz(note.pitch), score.seconds(note.length_beats), note.velocity, sample_rate)
-        _add(out, sound, round(score.seconds(note.start_beats) * sample_rate))
-    return out
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stage:
+    """A score and the frames to play it on."""
+
+    score: Score
+    frames: int
+    sample_rate: int
+
+    def play(self, name: str, voice: Voice) -> Samples:
+        """One tuned part, dry."""
+        out = self._silence()
+        for note in self.score.part(name).notes:
+            gate_s = self.score.seconds(note.length_beats)
+            self._add(out, voice(pitch_hz(note.pitch), gate_s, note.velocity, self.sample_rate), note)
+        return out
+
+    def drums(self, sounds: Mapping[str, Sequence[Stereo]], room: Stereo) -> Samples:
+        """The kit; all of it but the kick stands in the room."""
+        dry, ambient = self._silence(), self._silence()
+        for name in STEMS["drums"]:
+            for i, note in enumerate(self.score.part(name).notes):
+                hit = sounds[name][i % len(sounds[name])]
+                self._add(
+                    dry if name == "kick" else ambient, DRUM_GAINS[name] * note.velocity**1.5 * hit, note
+                )
+        return dry + add_space(ambient, room, 0.12)
+
+    def _silence(self) -> Samples:
+        return np.zeros((2, self.frames), np.float32)
+
+    def _add(self, out: Samples, sound: Stereo, note: Note) -> None:
+        start = round(self.score.seconds(note.start_beats) * self.sample_rate)
+        length = min(sound.shape[-1], self.frames - start)
+        if length > 0:
+            out[:, start : start + length] += sound[:, :length]
 
 
-def _play_drums(
-    score: Score, kit: Kit, room: Stereo, rng: np.random.Generator, frames: int, sample_rate: int
-) -> Stereo:
-    sounds = hits(kit, rng, sample_rate)
-    dry, ambient = np.zeros((2, frames)), np.zeros((2, frames))
-    for name in STEMS["drums"]:
-        out = dry if name == "kick" else ambient
-        for i, note in enumerate(score.part(name).notes):
-            variants = sounds[name]
-            gain = DRUM_GAINS[name] * note.velocity**1.5
-            _add(
-                out, gain * variants[i % len(variants)], round(score.seconds(note.start_beats) * sample_rate)
-            )
-    return dry + add_space(ambient, room, 0.12)
-
-
-def _add(out: Stereo, sound: Stereo, start: int) -> None:
-    length = min(sound.shape[-1], out.shape[-1] - start)
-    if length > 0:
-        out[:, start : start + length] += sound[:, :length]
-
-
-def _mix(stems: dict[str, Stereo], sounds: Sounds, frames: int, sample_rate: int) -> Stems:
+def _mix(stems: dict[str, Samples], sounds: Sounds, sample_rate: int) -> Stems:
     """Set the faders by loudness, the whole by loudness and peak, and end in silence."""
-    balanced = {
-        name: samples * db_to_gain(sounds.faders_db[name] - loudness_db(samples, sample_rate))
-        for name, samples in stems.items()
-    }
-    fade = np.minimum(1.0, np.arange(frames, 0, -1) / min(FADE_S * sample_rate, 0.1 * frames))
-    mix = np.sum(list(balanced.values()), axis=0)
+    for name, samples in stems.items():
+        samples *= db_to_gain(sounds.faders_db[name] - loudness_db(samples, sample_rate))
+    mix = np.sum(list(stems.values()), axis=0)
     gain = min(
         db_to_gain(MIX_DB - loudness_db(mix, sample_rate)),
         db_to_gain(PEAK_DB) / float(np.max(np.abs(mix))),
     )
-    parts = {
-        name: Audio(samples=np.asarray(samples * (gain * fade), np.float32), sample_rate=sample_rate)
-        for name, samples in balanced.items()
-    }
-    return Stems(parts=parts)
+    frames = mix.shape[-1]
+    fade = np.minimum(1.0, np.arange(frames, 0, -1) / min(FADE_S * sample_rate, 0.1 * frames))
+    for samples in stems.values():
+        samples *= (gain * fade).astype(np.float32)
+    return Stems(parts={name: Audio(samples=x, sample_rate=sample_rate) for name, x in stems.items()})

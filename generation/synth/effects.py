@@ -10,8 +10,11 @@ from generation.synth.drums import Stereo
 from generation.synth.envelopes import seconds
 from generation.synth.filters import band_pass, fast_size
 from generation.synth.oscillators import noise
+from mastering.audio import Samples
 
 __all__ = ["add_space", "chorus", "ping_pong", "reverb"]
+
+BLOCK_FRAMES = 1 << 18
 
 
 def reverb(
@@ -39,22 +42,30 @@ def ping_pong(sample_rate: int, *, delay_s: float, feedback: float, repeats: int
     return response
 
 
-def add_space(samples: Stereo, response: Stereo, send: float) -> Stereo:
-    """`samples` plus `send` times their mono sum through a stereo impulse response; same length."""
-    frames = samples.shape[-1]
-    size = fast_size(frames + response.shape[-1])
-    spectrum = np.fft.rfft(samples.mean(axis=0).astype(np.float32), n=size)
-    wet = np.fft.irfft(spectrum * np.fft.rfft(response.astype(np.float32), n=size), n=size)
-    return np.asarray(samples + send * wet[:, :frames])
+def add_space(samples: Samples, response: Stereo, send: float) -> Samples:
+    """`samples` plus `send` times their mono sum through a stereo impulse response; same length.
+
+    Overlap-add in blocks, so that memory does not grow with the piece.
+    """
+    frames, tail = samples.shape[-1], response.shape[-1]
+    size = fast_size(BLOCK_FRAMES + tail)
+    transfer = np.fft.rfft((send * response).astype(np.float32), n=size)
+    out = samples.copy()
+    for start in range(0, frames, BLOCK_FRAMES):
+        mono = samples[:, start : start + BLOCK_FRAMES].mean(axis=0)
+        wet = np.fft.irfft(np.fft.rfft(mono, n=size) * transfer, n=size)
+        length = min(mono.size + tail, frames - start)
+        out[:, start : start + length] += wet[:, :length]
+    return out
 
 
-def chorus(samples: Stereo, sample_rate: int, *, rate_hz: float, depth_ms: float, mix: float) -> Stereo:
+def chorus(samples: Samples, sample_rate: int, *, rate_hz: float, depth_ms: float, mix: float) -> Samples:
     """Each side plus a copy of itself on a moving delay; the two sides move against each other."""
-    frames = samples.shape[-1]
-    position = np.arange(frames)
+    position = np.arange(samples.shape[-1], dtype=np.float64)
     sway = np.sin(2.0 * np.pi * rate_hz * position / sample_rate)
     out = np.empty_like(samples)
     for side, sign in enumerate((1.0, -1.0)):
         delay = (8.0 + sign * depth_ms * sway) * sample_rate / 1000.0
-        out[side] = samples[side] + mix * np.interp(position - delay, position, samples[side], left=0.0)
-    return out / math.sqrt(1.0 + mix * mix)
+        copy = np.interp(position - delay, position, samples[side], left=0.0)
+        out[side] = (samples[side] + mix * copy) / math.sqrt(1.0 + mix * mix)
+    return out

@@ -57,7 +57,7 @@ class Dither:
         self._noise = None if seed is None else np.random.Generator(np.random.PCG64(seed))
 
     def __call__(self, samples: Samples) -> npt.NDArray[np.int32]:
-        """Quantise float32 [channels, frames] to int32 [channels, frames], clipped to the bit depth's range."""
+        """Quantise float32 [channels, frames] to int32 of that shape, clipped to the bit depth's range."""
         if samples.ndim != 2 or samples.shape[0] != self._channels:
             raise ParameterError(
                 f"Dither got shape {samples.shape}: allowed [{self._channels} channels, frames]"

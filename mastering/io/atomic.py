@@ -131,7 +131,7 @@ def output_problem(error: OSError, path: Path, needed_bytes: int | None = None) 
         return disk_full(path, needed_bytes)
     if error.errno == errno.ENAMETOOLONG:
         return AudioFileError(
-            f"{path}: the name of the output is too long for this file system ({len(os.fsencode(path.name))} bytes)",
+            f"{path}: the output's name is too long ({len(os.fsencode(path.name))} bytes)",
             hint="Choose a shorter name: at most 255 bytes on most systems.",
             code="name_too_long",
         )

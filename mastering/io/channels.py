@@ -18,9 +18,8 @@ from mastering.audio import Samples
 
 __all__ = ["downmix_matrix", "speakers_of_mask", "usual_speakers"]
 
-_MASK_NAMES = (
-    "FL FR FC LFE BL BR FLC FRC BC SL SR TC TFL TFC TFR TBL TBC TBR".split()  # bits of dwChannelMask
-)
+# The bits of dwChannelMask, from the lowest.
+_MASK_ORDER = "FL FR FC LFE BL BR FLC FRC BC SL SR TC TFL TFC TFR TBL TBC TBR"
 _WAV_ORDER = {
     1: "FC",
     2: "FL FR",
@@ -56,8 +55,8 @@ def usual_speakers(channels: int, *, ogg: bool = False) -> tuple[str, ...]:
 
 def speakers_of_mask(mask: int, channels: int) -> tuple[str, ...]:
     """Speaker names of a WAV's dwChannelMask; () where it does not name every channel."""
-    names = tuple(name for bit, name in enumerate(_MASK_NAMES) if mask >> bit & 1)
-    return names if len(names) == channels and mask < 1 << len(_MASK_NAMES) else ()
+    names = tuple(name for bit, name in enumerate(_MASK_ORDER.split()) if mask >> bit & 1)
+    return names if len(names) == channels and mask < 1 << len(_MASK_ORDER.split()) else ()
 
 
 def downmix_matrix(speakers: tuple[str, ...]) -> Samples | None:

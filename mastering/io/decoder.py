@@ -12,10 +12,8 @@ import dataclasses
 import json
 import os
 import signal
-import struct
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -36,7 +34,7 @@ def main(arguments: list[str]) -> int:
     mode, downmix, path = arguments
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C the parent ends this process
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    answer = open(os.dup(1), "wb", buffering=0)
+    answer = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # a library that prints must not print into the answer
     try:
         decoded = _open(path)
@@ -52,6 +50,9 @@ def main(arguments: list[str]) -> int:
         _send_json(answer, REFUSED, {"code": refused.code, "reason": refused.reason, "hint": refused.hint})
     except BrokenPipeError:
         return 0
+    except Exception as error:  # whatever a decoder makes of a damaged file is said, not thrown
+        reason = f"it cannot be decoded ({_sentence(error, path)})"
+        _send_json(answer, REFUSED, {"code": "not_audio", "reason": reason, "hint": "Export it again."})
     return 0
 
 
@@ -143,7 +144,7 @@ def _send_block(answer: BinaryIO, block: Samples, header: Header, start: int) ->
             "Repair it in an editor or export it again; NaN and infinite samples cannot be mastered.",
         )
     _send(answer, SAMPLES, block)
-    return block.shape[1]
+    return int(block.shape[1])
 
 
 def _length_notices(path: str, decoded: Decoded, frames: int) -> list[dict[str, str]]:

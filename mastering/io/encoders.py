@@ -80,9 +80,10 @@ def check_format(container: Container, *, sample_rate: int, channels: int, bit_d
         )
     rates = _RATES_HZ.get(container)
     if rates is not None and sample_rate not in rates:
+        near = 44_100 if 44_100 in rates and sample_rate % 44_100 == 0 else 48_000
         raise ParameterError(
             f"{container} at {sample_rate} Hz: allowed {', '.join(map(str, rates))} Hz",
-            hint=f"Deliver at {48000 if 48000 in rates and sample_rate % 48000 == 0 else rates[-1] if container == 'opus' else 44100} Hz.",
+            hint=f"Deliver at {near} Hz.",
         )
     limit = _MAX_RATE_HZ.get(container)
     if limit is not None and sample_rate > limit:
@@ -106,15 +107,16 @@ class _Sink:
     """The file libsndfile writes into: keeps the first error, which libsndfile itself forgets."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("r+b", buffering=2**20)
+        file: Any = path.open("r+b", buffering=2**20)
+        self._file = file
         self.problem: OSError | None = None
-        self.tell = self._file.tell
-        self.seek = self._file.seek
-        self.readinto = self._file.readinto
+        self.tell = file.tell
+        self.seek = file.seek
+        self.readinto = file.readinto
 
     def write(self, data: bytes) -> int:
         try:
-            return self._file.write(data)
+            return int(self._file.write(data))
         except OSError as error:
             self.problem = self.problem or error
             return 0
@@ -193,7 +195,7 @@ class _SndfileEncoder:
 
 
 def _blank_peak_time(path: Path) -> None:
-    """libsndfile writes the time of day into the PEAK chunk of float files: bytes 4 to 8."""
+    """Blank the time that libsndfile writes into the PEAK chunk of float files: bytes 4 to 8."""
     with path.open("r+b") as file:
         form = riff.read_form(file)
         peak = form.find(b"PEAK") if form else None

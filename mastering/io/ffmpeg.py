@@ -53,8 +53,9 @@ def open_ffmpeg(path: str) -> Decoded:
         RuntimeError: FFmpeg does not take the file.
     """
     # A file object, not a name: FFmpeg would read a name with a colon as a protocol.
+    file = Path(path).open("rb")  # noqa: SIM115
     try:
-        container = av.open(Path(path).open("rb"), options=_OPTIONS)
+        container = av.open(file, options=_OPTIONS)
     except av.error.ArgumentError:
         raise RuntimeError("a format without sound") from None  # recognised, but not in the list
     except av.error.FFmpegError as error:
@@ -71,7 +72,7 @@ def open_ffmpeg(path: str) -> Decoded:
     told = container.format.name.startswith(_KNOW_THEIR_LENGTH) or (
         container.format.name == "mp3" and stream.start_time
     )
-    if stream.duration is not None and told:
+    if stream.duration is not None and stream.time_base is not None and told:
         frames = round(stream.duration * stream.time_base * stream.rate)
     notices = []
     if len(streams) > 1:
@@ -133,7 +134,8 @@ def _without_padding(parts: Iterator[_Part], frames: int, sample_rate: int) -> I
     """
     held: deque[npt.NDArray[Any]] = deque()
     holding = done = padding = 0
-    for samples, padding in parts:
+    for part in parts:
+        samples, padding = part
         held.append(samples)
         holding += samples.shape[1]
         done += samples.shape[1]

@@ -71,19 +71,28 @@ def _blocks(
         try:
             part = file.read(step, dtype="float32", always_2d=True, out=buffer[:step])
         except RuntimeError as error:
-            if step == _SALVAGE_FRAMES:
+            again = _reopened(name, done)
+            if step == _SALVAGE_FRAMES or again is None:
                 damaged.append(str(error))
                 return
-            # Damaged within this block: open it anew and come as close as small steps allow.
-            step = _SALVAGE_FRAMES
-            file = soundfile.SoundFile(name)
-            file.seek(done)
+            # Damaged within this block: come as close as small steps allow.
+            file, step = again, _SALVAGE_FRAMES
             continue
         if len(part):
             yield part.T
         done += len(part)
         if len(part) < step:
             return
+
+
+def _reopened(name: str | bytes, frame: int) -> soundfile.SoundFile | None:
+    """The file opened anew at a frame: after an error libsndfile does not find its way back."""
+    try:
+        file = soundfile.SoundFile(name)
+        file.seek(frame)
+    except RuntimeError:
+        return None
+    return file
 
 
 def _is_whole(name: str | bytes, file: soundfile.SoundFile) -> bool:

@@ -1,4 +1,4 @@
-"""Tags and covers of each format as Metadata, and back: ID3, Vorbis comments, MP4 atoms, ASF (read only).
+"""Tags and covers of each format as Metadata, and back: Any, Vorbis comments, MP4 atoms, ASF (read only).
 
 Works on mutagen's tag objects; `tagmaps` has the names. Only what is in TAG_NAMES is read,
 so ReplayGain, encoder names and iTunes' gain data stay behind.
@@ -7,49 +7,69 @@ so ReplayGain, encoder names and iTunes' gain data stay behind.
 from __future__ import annotations
 
 import base64
+import io
 import re
 import struct
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mutagen.asf import ASFTags
-from mutagen.flac import FLAC
-from mutagen.flac import Picture as FlacPicture
-from mutagen.id3 import ID3, Frames
-from mutagen.mp4 import MP4Cover, MP4FreeForm, MP4Tags
+import mutagen.asf
+import mutagen.flac
+import mutagen.id3
+import mutagen.mp4
 
 from mastering.io import tagmaps
 from mastering.io.metadata import Metadata, Picture
 
-__all__ = ["Tags", "fill", "fill_id3", "from_id3", "from_tags", "kept"]
+__all__ = ["Tags", "fill", "from_tags", "id3_bytes", "kept", "parse_id3"]
 
 Tags = dict[str, tuple[str, ...]]
 
+# mutagen's functions have no types.
+_asf: Any = mutagen.asf
+_flac: Any = mutagen.flac
+_id3: Any = mutagen.id3
+_mp4: Any = mutagen.mp4
+
 _NUMBERS = ("tracknumber", "discnumber")
 _FREEFORM = "----:"
+_FLAC_MAX_BYTES = 2**24 - 4096  # a metadata block's length has 24 bits
 
 
 def fill(file: Any, metadata: Metadata) -> None:
     """Put tags and covers into a file opened by mutagen; it is not saved yet."""
     if file.tags is None:
         file.add_tags()
-    if isinstance(file.tags, ID3):
-        fill_id3(file.tags, metadata)
-    elif isinstance(file.tags, MP4Tags):
+    if isinstance(file.tags, _id3.ID3):
+        _fill_id3(file.tags, metadata)
+    elif isinstance(file.tags, _mp4.MP4Tags):
         _fill_mp4(file.tags, metadata)
     else:
         _fill_vorbis(file, metadata)
+
+
+def parse_id3(data: bytes) -> Metadata:
+    """Tags and covers of a whole ID3v2 tag."""
+    return _from_id3(_id3.ID3(io.BytesIO(data)))
+
+
+def id3_bytes(metadata: Metadata) -> bytes:
+    """Tags and covers as a whole ID3v2.4 tag without padding."""
+    tags, written = _id3.ID3(), io.BytesIO()
+    _fill_id3(tags, metadata)
+    tags.save(written, padding=lambda _: 0)
+    return written.getvalue()
 
 
 def from_tags(tags: Any, pictures: Iterable[Any]) -> Metadata:
     """The tags of any file mutagen opened, and the pictures of a FLAC file; empty for other kinds."""
     if tags is None:
         return Metadata()
-    if isinstance(tags, ID3):
-        return from_id3(tags)
-    if isinstance(tags, MP4Tags):
+    if isinstance(tags, _id3.ID3):
+        return _from_id3(tags)
+    if isinstance(tags, _mp4.MP4Tags):
         return _from_mp4(tags)
-    if isinstance(tags, ASFTags):
+    if isinstance(tags, _asf.ASFTags):
         return _from_asf(tags)
     if hasattr(tags, "vendor"):  # Vorbis comments, whatever they are in
         return _from_vorbis(tags, pictures)
@@ -63,7 +83,7 @@ def kept(values: Mapping[str, Iterable[Any]]) -> Tags:
 
 
 def _number(text: str) -> tuple[int, int]:
-    """ "3/12" as (3, 12); what is missing is 0."""
+    """Number and total of "3/12"; what is missing is 0."""
     found = re.match(r"\s*(\d{1,4})(?:\s*/\s*(\d{1,4}))?", text)
     return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
 
@@ -75,8 +95,7 @@ def _number_text(number: int, total: int) -> str:
 # ID3: MP3, AIFF, and a chunk in WAV
 
 
-def from_id3(tags: ID3) -> Metadata:
-    """Tags and covers of an ID3v2 tag."""
+def _from_id3(tags: Any) -> Metadata:
     found: dict[str, Iterable[Any]] = {}
     for name, frame_id in tagmaps.ID3_FRAMES.items():
         frames = tags.getall(frame_id)
@@ -99,24 +118,23 @@ def from_id3(tags: ID3) -> Metadata:
     return Metadata(tags=kept(found), pictures=pictures)
 
 
-def fill_id3(tags: ID3, metadata: Metadata) -> None:
-    """Put tags and covers into an ID3v2 tag."""
+def _fill_id3(tags: Any, metadata: Metadata) -> None:
     for name, values in metadata.tags.items():
         frame_id = tagmaps.ID3_FRAMES[name]
         tags.delall(frame_id)
         if name == "lyrics":
-            tags.add(Frames[frame_id](encoding=3, lang="und", desc="", text="\n".join(values)))
+            tags.add(_id3.Frames[frame_id](encoding=3, lang="und", desc="", text="\n".join(values)))
         elif name == "comment":
-            tags.add(Frames[frame_id](encoding=3, lang="und", desc="", text=list(values)))
+            tags.add(_id3.Frames[frame_id](encoding=3, lang="und", desc="", text=list(values)))
         else:
-            tags.add(Frames[frame_id](encoding=3, text=list(values)))
+            tags.add(_id3.Frames[frame_id](encoding=3, text=list(values)))
     if metadata.pictures:
         tags.delall("APIC")
     for index, picture in enumerate(metadata.pictures):
         # Two pictures of one kind need different descriptions, or the second replaces the first.
         description = picture.description or (str(index + 1) if index else "")
         tags.add(
-            Frames["APIC"](
+            _id3.Frames["APIC"](
                 encoding=3, mime=picture.mime, type=picture.kind, desc=description, data=picture.data
             )
         )
@@ -133,7 +151,7 @@ def _from_vorbis(tags: Any, flac_pictures: Iterable[Any]) -> Metadata:
         number, total = _number(next(iter(found[name]), ""))
         totals = next((tags[key] for key in keys if key in tags), ())
         found[name] = [_number_text(number, total or _number(next(iter(totals), ""))[0])]
-    blocks = [FlacPicture(base64.b64decode(text)) for text in tags.get("METADATA_BLOCK_PICTURE", ())]
+    blocks = [_flac.Picture(base64.b64decode(text)) for text in tags.get("METADATA_BLOCK_PICTURE", ())]
     pictures = tuple(
         Picture(mime=block.mime, data=block.data, kind=int(block.type), description=block.desc)
         for block in (*flac_pictures, *blocks)
@@ -151,8 +169,8 @@ def _fill_vorbis(file: Any, metadata: Metadata) -> None:
                 file.tags[tagmaps.VORBIS_TOTALS[name][0]] = [str(total)]
         else:
             file.tags[key] = list(values)
-    blocks = [_flac_picture(picture) for picture in metadata.pictures]
-    if isinstance(file, FLAC):
+    blocks = [_flac_picture(picture) for picture in metadata.pictures if len(picture.data) < _FLAC_MAX_BYTES]
+    if isinstance(file, _flac.FLAC):
         for block in blocks:
             file.add_picture(block)
     elif blocks:
@@ -160,7 +178,7 @@ def _fill_vorbis(file: Any, metadata: Metadata) -> None:
 
 
 def _flac_picture(picture: Picture) -> Any:
-    block = FlacPicture()
+    block = _flac.Picture()
     block.mime, block.data = picture.mime, picture.data
     block.type, block.desc = picture.kind, picture.description
     return block
@@ -169,7 +187,7 @@ def _flac_picture(picture: Picture) -> Any:
 # MP4 atoms
 
 
-def _from_mp4(tags: MP4Tags) -> Metadata:
+def _from_mp4(tags: Any) -> Metadata:
     found: dict[str, Iterable[Any]] = {}
     for name, atom in tagmaps.MP4_ATOMS.items():
         values = tags.get(atom, ())
@@ -180,14 +198,15 @@ def _from_mp4(tags: MP4Tags) -> Metadata:
         found[name] = values
     pictures = tuple(
         Picture(
-            mime="image/png" if cover.imageformat == MP4Cover.FORMAT_PNG else "image/jpeg", data=bytes(cover)
+            mime="image/png" if cover.imageformat == _mp4.MP4Cover.FORMAT_PNG else "image/jpeg",
+            data=bytes(cover),
         )
         for cover in tags.get("covr", ())
     )
     return Metadata(tags=kept(found), pictures=pictures)
 
 
-def _fill_mp4(tags: MP4Tags, metadata: Metadata) -> None:
+def _fill_mp4(tags: Any, metadata: Metadata) -> None:
     for name, values in metadata.tags.items():
         atom = tagmaps.MP4_ATOMS[name]
         if name in _NUMBERS:
@@ -197,15 +216,15 @@ def _fill_mp4(tags: MP4Tags, metadata: Metadata) -> None:
             if bpm:
                 tags[atom] = [round(float(bpm[0]))]
         elif atom.startswith(_FREEFORM):
-            tags[atom] = [MP4FreeForm(value.encode()) for value in values]
+            tags[atom] = [_mp4.MP4FreeForm(value.encode()) for value in values]
         else:
             tags[atom] = list(values)
     kinds = {
-        "image/jpeg": MP4Cover.FORMAT_JPEG,
-        "image/jpg": MP4Cover.FORMAT_JPEG,
-        "image/png": MP4Cover.FORMAT_PNG,
+        "image/jpeg": _mp4.MP4Cover.FORMAT_JPEG,
+        "image/jpg": _mp4.MP4Cover.FORMAT_JPEG,
+        "image/png": _mp4.MP4Cover.FORMAT_PNG,
     }
-    covers = [MP4Cover(p.data, imageformat=kinds[p.mime]) for p in metadata.pictures if p.mime in kinds]
+    covers = [_mp4.MP4Cover(p.data, imageformat=kinds[p.mime]) for p in metadata.pictures if p.mime in kinds]
     if covers:
         tags["covr"] = covers
 
@@ -213,7 +232,7 @@ def _fill_mp4(tags: MP4Tags, metadata: Metadata) -> None:
 # ASF (WMA): read only
 
 
-def _from_asf(tags: ASFTags) -> Metadata:
+def _from_asf(tags: Any) -> Metadata:
     found = {name: tags.get(key, ()) for name, key in tagmaps.ASF.items()}
     pictures = tuple(_asf_picture(value.value) for value in tags.get("WM/Picture", ()))
     return Metadata(tags=kept(found), pictures=pictures)
@@ -222,5 +241,5 @@ def _from_asf(tags: ASFTags) -> Metadata:
 def _asf_picture(data: bytes) -> Picture:
     kind, size = struct.unpack_from("<BI", data)
     texts = data[5 : len(data) - size]
-    mime, description = (texts.decode("utf-16-le").split("\0") + ["", ""])[:2]
+    mime, description = [*texts.decode("utf-16-le").split("\0"), "", ""][:2]
     return Picture(mime=mime, data=data[len(data) - size :], kind=kind, description=description)

@@ -10,18 +10,16 @@ that the master changed. Nothing depends on the clock: the same input gives the 
 from __future__ import annotations
 
 import dataclasses
-import io
 import struct
 from pathlib import Path
 from typing import BinaryIO
 
 import mutagen
-from mutagen.id3 import ID3
 
 from mastering.errors import AudioFileError
 from mastering.io import bwf, riff, tagmaps
 from mastering.io.metadata import Broadcast, Metadata
-from mastering.io.tagformats import fill, fill_id3, from_id3, from_tags, kept
+from mastering.io.tagformats import fill, from_tags, id3_bytes, kept, parse_id3
 from mastering.measure.features import Features
 
 __all__ = ["read_metadata", "write_metadata"]
@@ -70,7 +68,7 @@ def write_metadata(
 
     Raises:
         OSError: the file cannot be written.
-        AudioFileError: it is none of these formats ("not_audio").
+        AudioFileError: it is none of these formats ("not_audio") or refuses the tags ("tags_unwritable").
     """
     path = Path(path)
     with path.open("rb") as opened:
@@ -90,8 +88,13 @@ def write_metadata(
         file.save()
     except mutagen.MutagenError as error:
         problem = error.__cause__ or error.__context__
-        # mutagen wraps what the system said; the caller tells a full disk by it.
-        raise problem if isinstance(problem, OSError) else OSError(str(error)) from None
+        if isinstance(problem, OSError):
+            raise problem from None  # mutagen hides what the system said; the caller tells a full disk by it
+        raise AudioFileError(
+            f"{path}: the tags cannot be written ({error})",
+            hint="Leave the tags out.",
+            code="tags_unwritable",
+        ) from error
 
 
 def _read_riff(file: BinaryIO, form: riff.Form) -> Metadata:
@@ -104,7 +107,7 @@ def _read_riff(file: BinaryIO, form: riff.Form) -> Metadata:
         return b""
 
     id3 = content(b"id3 ", b"ID3 ")
-    metadata = from_id3(ID3(io.BytesIO(id3))) if id3 else Metadata()
+    metadata = parse_id3(id3) if id3 else Metadata()
     info = bwf.parse_info(content(b"LIST", list_type=b"INFO"))
     from_info = kept({name: [info.get(key, "")] for name, key in tagmaps.INFO.items()})
     return dataclasses.replace(
@@ -129,10 +132,7 @@ def _riff_chunks(
         chunks[b"cue "] = bwf.cue_chunk(metadata.cues, rate_ratio=rate_ratio)
         chunks[b"LIST"] = bwf.adtl_chunk(metadata.cues, rate_ratio=rate_ratio)
     if metadata.tags or metadata.pictures:
-        tags, written = ID3(), io.BytesIO()
-        fill_id3(tags, metadata)
-        tags.save(written, padding=lambda _: 0)
-        chunks[b"id3 "] = written.getvalue()
+        chunks[b"id3 "] = id3_bytes(metadata)
     return chunks
 
 

@@ -8,6 +8,7 @@ Format tags: 1 (PCM) and 3 (IEEE float, with a fact chunk).
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from pathlib import Path
 
@@ -71,8 +72,9 @@ class WavFile:
             close_riff(file)
 
     def abort(self) -> None:
-        """Close without finishing."""
-        self._file.close()
+        """Close without finishing, whatever the disk says."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 def interleaved_bytes(samples: npt.NDArray[np.int32] | npt.NDArray[np.float32], width: int) -> bytes:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from mastering.audio import Samples
-from mastering.errors import AudioFileError
+from mastering.errors import AudioFileError, EnvironmentProblem
 from mastering.io.info import Notice
 from mastering.io.stream import END, HEADER, MESSAGE, REFUSED, SAMPLES, Header
 
@@ -52,17 +52,9 @@ class DecoderProcess:
         self._path = path
         self._timeout_s = timeout_s
         self.notices: tuple[Notice, ...] = ()
-        self._process = subprocess.Popen(
-            [*command, mode, "1" if downmix else "0", str(path.absolute())],
-            stdin=subprocess.PIPE,  # never written to: its end tells the child that this process is gone
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            env=_environment(),
-        )
-        assert self._process.stdout is not None
-        self._pipe = self._process.stdout
-        _widen(self._pipe.fileno())
+        self._process = _start([*command, mode, "1" if downmix else "0", str(path.absolute())])
+        self._pipe: Any = self._process.stdout
+        _widen(self._pipe)
         self._deadline: float | None = None
         self._late = False
         self._closed = threading.Event()
@@ -105,7 +97,7 @@ class DecoderProcess:
             if kind != SAMPLES or size % (4 * channels):
                 raise self._broken()
             block = np.empty((channels, size // (4 * channels)), np.float32)
-            self._fill(memoryview(block).cast("B"))
+            self._fill(block.data.cast("B"))
             block.flags.writeable = False
             yield block
 
@@ -129,7 +121,7 @@ class DecoderProcess:
     def _fill(self, view: memoryview) -> None:
         while view:
             self._deadline = time.monotonic() + self._timeout_s
-            count = self._pipe.readinto(view)  # type: ignore[attr-defined]
+            count = 0 if self._pipe.closed else self._pipe.readinto(view)
             self._deadline = None
             if not count:
                 raise self._broken()
@@ -145,6 +137,8 @@ class DecoderProcess:
 
     def _broken(self) -> AudioFileError:
         """The error of a decoder that stopped before its end."""
+        if self._closed.is_set():
+            return AudioFileError(f"{self._path}: it has been closed", code="file_closed")
         if self._late:
             return AudioFileError(
                 f"{self._path}: the decoder made no progress for {self._timeout_s:g} s and was stopped",
@@ -166,15 +160,34 @@ class DecoderProcess:
         )
 
 
+def _start(command: list[str]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,  # never written to: its end tells the child that this process is gone
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            env=_environment(),
+        )
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"the decoder process cannot be started ({error})",
+            hint="Close other programs, or install again.",
+            code="decoder_not_started",
+        ) from error
+
+
 def _environment() -> dict[str, str]:
-    """This process's import path for the child, and one thread for libraries that would start many."""
-    path = os.pathsep.join(entry for entry in sys.path if entry)
+    """The import path of this process for the child, and one thread for libraries that would start many."""
+    package_root = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join([*filter(None, sys.path), package_root])
     return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
-def _widen(descriptor: int) -> None:
+def _widen(pipe: Any) -> None:
     """Let the child run a block ahead, where the system allows a wider pipe."""
     with contextlib.suppress(ImportError, AttributeError, OSError):
         import fcntl
 
-        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)

@@ -2,7 +2,9 @@
 
 Conventions
     ITU-R BS.1770-5 (gates), EBU Tech 3341 (momentary 400 ms and short-term 3 s, both looked at
-    every 10 ms) and EBU Tech 3342 (loudness range, from short-term loudness every 100 ms).
+    every 10 ms) and EBU Tech 3342 (loudness range, from short-term loudness every 100 ms, as
+    its version of 2016 asks; meters that look once a second, libebur128 among them, differ by up to
+    a few LU in pieces under a minute).
     Power: mean square of the K-weighted signal, weighted and summed over the channels.
     What is shorter than its window (400 ms, 3 s) has no loudness: -inf.
 """
@@ -152,7 +154,8 @@ def loudness_range(powers_100ms: Doubles) -> float:
     gated = np.sort(windows[programme(windows)])
     if not len(gated):
         return 0.0
-    low, high = (float(gated[round((len(gated) - 1) * share)]) for share in (0.10, 0.95))
+    # Halves round up, as in the standard's reference code; Python's round would take the even one.
+    low, high = (float(gated[((len(gated) - 1) * percent + 50) // 100]) for percent in (10, 95))
     return power_to_db(high) - power_to_db(low)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterator
 
@@ -12,14 +11,12 @@ from mastering.report.checks import check_texts
 from mastering.report.model import Report
 from mastering.report.rows import ROWS, Row, mean_value
 from mastering.report.summary import sentences
-from mastering.report.wording import clean, shorten
+from mastering.report.wording import NO_BREAK, clean, shorten, unbroken
 
 __all__ = ["all_notices", "render_text"]
 
 _LINES = 30
 _COLUMNS = 100
-_NO_BREAK = "\u00a0"
-_BEFORE_UNIT = re.compile(r"(?<=\d) (?=[%a-zA-Z])")
 _SHOWN = (
     "integrated_lufs",
     "max_short_term_lufs",
@@ -82,7 +79,6 @@ def _line(row: Row, report: Report) -> str:
 def _bullets(texts: list[str]) -> list[str]:
     lines: list[str] = []
     for text in texts:
-        together = _BEFORE_UNIT.sub(_NO_BREAK, text)
-        wrapped = textwrap.wrap(together, _COLUMNS, initial_indent="- ", subsequent_indent="  ")
-        lines += [line.replace(_NO_BREAK, " ") for line in wrapped]
+        wrapped = textwrap.wrap(unbroken(text), _COLUMNS, initial_indent="- ", subsequent_indent="  ")
+        lines += [line.replace(NO_BREAK, " ") for line in wrapped]
     return lines

@@ -9,9 +9,11 @@ Conventions
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 
 __all__ = [
+    "NO_BREAK",
     "clean",
     "duration",
     "frequency",
@@ -23,9 +25,12 @@ __all__ = [
     "percent",
     "quantity",
     "shorten",
+    "unbroken",
 ]
 
+NO_BREAK = "\u00a0"
 _JOINERS = "\u200c\u200d"  # zero-width joiners build emoji and Indic letters: they stay
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=[%a-zA-Z])")
 _LEVEL_UNITS = ("LUFS", "dBTP", "dBFS")
 _NOMINAL = (1.0, 1.25, 1.6, 2.0, 2.5, 3.15, 4.0, 5.0, 6.3, 8.0)
 """Nominal third-octave steps of one decade (IEC 61260-1, table E.1)."""
@@ -149,6 +154,11 @@ def duration(seconds: float) -> str:
     hours, rest = divmod(whole, 3600)
     minutes, left = divmod(rest, 60)
     return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
+
+
+def unbroken(text: str) -> str:
+    """`text` with no-break spaces between numbers and their units, so that no line ends between them."""
+    return _BEFORE_UNIT.sub(NO_BREAK, text)
 
 
 def join(parts: list[str]) -> str:

@@ -6,7 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -64,13 +64,14 @@ def run() -> Callable[..., Result]:
 
 
 @pytest.fixture
-def launch() -> Callable[..., subprocess.Popen[str]]:
+def launch() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start the command line as a process: with the fake delivery, or as `python -m mastering.cli`."""
+    started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str | Path, faked: bool = True) -> subprocess.Popen[str]:
         program: Sequence[str] = [str(FAKE_APP)] if faked else ["-m", "mastering.cli"]
         paths = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, *program, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -78,5 +79,12 @@ def launch() -> Callable[..., subprocess.Popen[str]]:
             start_new_session=True,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
         )
+        started.append(process)
+        return process
 
-    return start
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        with process:
+            pass

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from generation.level import loudness_db
-from generation.synth.effects import add_space, chorus, ping_pong, reverb
+from generation.synth.effects import BLOCK_FRAMES, add_space, chorus, ping_pong, reverb
 from generation.synth.envelopes import adsr, seconds, vibrato
 from generation.synth.filters import band_pass, fast_size, low_pass
 from generation.synth.oscillators import saw, sine, square
@@ -100,16 +100,21 @@ def test_ping_pong_alternates_sides_on_time() -> None:
     assert response.sum() == pytest.approx(sum(0.5**i for i in range(6)))
 
 
-def test_space_is_a_convolution() -> None:
+def test_space_is_a_convolution_also_across_blocks() -> None:
     rng = np.random.default_rng(1)
-    samples, response = rng.standard_normal((2, 500)), rng.standard_normal((2, 90))
-    wanted = [samples[c] + 0.4 * np.convolve(samples.mean(axis=0), response[c])[:500] for c in range(2)]
-    assert add_space(samples, response, 0.4) == pytest.approx(np.array(wanted), abs=1e-4)
+    samples = np.zeros((2, BLOCK_FRAMES + 500), np.float32)
+    samples[:, -1_000:] = rng.standard_normal((2, 1_000))
+    response = rng.standard_normal((2, 90))
+    dry = samples[:, -1_000:].astype(np.float64)
+    wanted = [dry[c] + 0.4 * np.convolve(dry.mean(axis=0), response[c])[:1_000] for c in range(2)]
+    out = add_space(samples, response, 0.4)
+    assert out[:, -1_000:] == pytest.approx(np.array(wanted), abs=1e-4)
+    assert np.abs(out[:, :-1_000]).max() < 1e-4
 
 
 def test_chorus_widens_and_keeps_the_level() -> None:
     rng = np.random.default_rng(2)
-    mono = np.tile(rng.standard_normal(RATE), (2, 1))
+    mono = np.tile(rng.standard_normal(RATE).astype(np.float32), (2, 1))
     out = chorus(mono, RATE, rate_hz=0.5, depth_ms=3.0, mix=0.5)
     assert np.corrcoef(out)[0, 1] < 0.95
     assert np.sqrt(np.mean(out**2)) == pytest.approx(1.0, abs=0.05)

@@ -205,7 +205,13 @@ def make_report(**changes: Any) -> Report:
         "after": make_master(),
         "references": (
             make_features(
-                lufs=-9.8, tilt=-3.9, plr_db=9.5, true_peak_dbtp=-0.3, loudness_range_lu=5.9, seed=5
+                lufs=-9.8,
+                tilt=-3.9,
+                plr_db=9.5,
+                true_peak_dbtp=-0.3,
+                sample_peak_dbfs=-0.4,
+                loudness_range_lu=5.9,
+                seed=5,
             ),
         ),
         "match": MatchResult(

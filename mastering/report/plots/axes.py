@@ -31,6 +31,7 @@ def place(figure: Figure, left_pt: float, bottom_pt: float, right_pt: float, top
     from matplotlib.ticker import MaxNLocator
 
     width, height = figure.get_size_inches() * 72.0
+    ticks = max(2, round((height - bottom_pt - top_pt) / 25.0))
     axes = figure.add_axes(
         (
             left_pt / width,
@@ -39,7 +40,7 @@ def place(figure: Figure, left_pt: float, bottom_pt: float, right_pt: float, top
             (height - bottom_pt - top_pt) / height,
         )
     )
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=ticks, steps=[1, 2, 5, 10]))
     return axes
 
 
@@ -103,9 +104,11 @@ def note(axes: Axes, text: str) -> None:
 def label_ends(axes: Axes, endings: Sequence[Ending], *, line_pt: float = 14.0) -> None:
     """Labels right of the axes, at the height its curve ends on, each after a sample of its line.
 
-    Labels that would overlap are pushed apart; the sample keeps them unmistakable then.
+    Labels that would overlap are pushed apart; the sample keeps them unmistakable then. Empty
+    labels are left out.
     """
     figure = cast("Figure", axes.figure)
+    endings = [ending for ending in endings if ending[0]]
     width, height = figure.get_size_inches() * 72.0
     box = axes.get_position()
     height_pt, right_pt = box.height * height, box.x1 * width

@@ -38,7 +38,7 @@ def spectrum(axes: Axes, series: Sequence[Series], *, side: bool = True) -> None
             axes.plot(CENTRES, thin, **one.pen.options(thin=True), alpha=0.75)
             curves.append(thin)
         axes.plot(CENTRES, mid, **one.pen.options())
-        endings.append((one.label, one.pen, last(mid)))
+        endings.append((_known(one.label, mid, "silent"), one.pen, last(mid)))
     axes.set_ylim(inside(curves, headroom=3.0, depth=62.0, least=20.0))
     axes.set_ylabel("Level against average (dB)")
     if side:
@@ -56,15 +56,16 @@ def difference(axes: Axes, shape_db_: Sequence[float]) -> None:
     for style, bars in ((MANY[0], np.minimum(heights, 0.0)), (MANY[1], np.maximum(heights, 0.0))):
         some = bars != 0.0
         axes.bar(CENTRES[some], bars[some], width=0.16 * CENTRES[some], **style.bar())
-    zero_line(axes)
     reach = max(3.0, float(np.abs(heights).max()) * 1.25)
     axes.set_ylim(-reach, reach)
-    axes.text(0.02, 0.97, "B has more", **{**_CORNER, "ha": "left"}, transform=axes.transAxes)
-    axes.text(0.02, 0.03, "A has more", **{**_CORNER, "ha": "left", "va": "bottom"}, transform=axes.transAxes)
     axes.set_ylabel("B minus A (dB)")
     frequency_axis(axes)
     if not np.isfinite(values).any():
         note(axes, "nothing to compare")
+        return
+    zero_line(axes)
+    axes.text(0.02, 0.97, "B has more", **{**_CORNER, "ha": "left"}, transform=axes.transAxes)
+    axes.text(0.02, 0.03, "A has more", **{**_CORNER, "ha": "left", "va": "bottom"}, transform=axes.transAxes)
 
 
 def loudness(axes: Axes, series: Sequence[Series], target_lufs: float | None) -> None:
@@ -76,7 +77,7 @@ def loudness(axes: Axes, series: Sequence[Series], target_lufs: float | None) ->
         few = {"marker": "o", "markevery": 1} if len(values) < 4 else {}
         axes.plot(positions, values, **{**one.pen.options(), "marker": "", **few})
         curves.append(values)
-        endings.append((one.label, one.pen, last(values)))
+        endings.append((_known(one.label, values, "silent"), one.pen, last(values)))
     if target_lufs is not None:
         axes.axhline(target_lufs, **{**pen("target").options(), "marker": ""})
         curves.append(np.array([target_lufs]))
@@ -96,9 +97,9 @@ def width(axes: Axes, series: Sequence[Series]) -> None:
     for one in series:
         curve = finite(one.features.side_to_mid_db)
         axes.plot(CENTRES, curve, **one.pen.options())
-        label = one.label if np.isfinite(curve).any() else f"{one.label}: mono"
         curves.append(curve)
-        endings.append((label, one.pen, last(curve)))
+        missing = "mono" if np.isfinite(one.features.band_levels_mid_db).any() else "silent"
+        endings.append((_known(one.label, curve, missing), one.pen, last(curve)))
     if not any(np.isfinite(curve).any() for curve in curves):
         note(axes, "mono: there is no side signal")
     axes.set_ylim(inside(curves, headroom=3.0, depth=45.0, least=15.0))
@@ -123,6 +124,11 @@ def crest(axes: Axes, series: Sequence[Series]) -> None:
     axes.set_xticks(range(len(_BANDS)), _BANDS)
     axes.grid(visible=False, axis="x")
     axes.set_ylabel("Crest: 99th percentile over RMS (dB)")
+
+
+def _known(label: str, curve: Floats, missing: str) -> str:
+    """The label, with a word about why there is no curve where there is none."""
+    return f"{label}: {missing}" if label and not np.isfinite(curve).any() else label
 
 
 def zero_line(axes: Axes) -> None:

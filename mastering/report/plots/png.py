@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["compare_png", "features_png"]
 
 _DPI = 144
-_CELL_PT = (450.0, 300.0)
+_CELL_PT = (480.0, 300.0)
 _HEAD_PT, _LINE_PT = 14.0, 17.0
 _NAME_CHARACTERS = 52
 _NUMBERS = (
@@ -117,7 +117,7 @@ def _grid(rows: int, columns: int, head_pt: float) -> tuple[Figure, list[Axes]]:
             figure,
             column * width + 56.0,
             (rows - 1 - row) * height + 42.0,
-            (columns - 1 - column) * width + 60.0,
+            (columns - 1 - column) * width + 90.0,
             head_pt + row * height + 26.0,
         )
         for row in range(rows)
@@ -158,7 +158,7 @@ def _numbers(axes: Axes, a: Features, b: Features) -> None:
     """A small table in place of a plot."""
     axes.set_axis_off()
     rows = [row for row in ROWS if row.name in _NUMBERS]
-    columns = ((0.0, "left"), (0.68, "right"), (0.86, "right"), (1.08, "right"))
+    columns = ((0.0, "left"), (0.72, "right"), (0.93, "right"), (1.15, "right"))
     table = [("", "A", "B", "B - A"), *(_cells(row, a, b) for row in rows)]
     for line, cells in enumerate(table):
         y = 1.0 - (line + 0.5) / len(table)

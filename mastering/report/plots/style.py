@@ -72,6 +72,7 @@ class Pen:
             "markerfacecolor": "none",
             "markeredgewidth": 1.0,
             "markevery": 3,
+            "zorder": 2.0 if self.line == "-" else 2.1,  # a dashed line shows on top of a solid one
         }
 
     def bar(self) -> dict[str, Any]:

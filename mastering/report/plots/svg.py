@@ -15,9 +15,9 @@ import numpy as np
 from mastering.report.model import Report
 from mastering.report.plots import panels, process
 from mastering.report.plots.axes import frequency_axis, place, time_axis
-from mastering.report.plots.markup import figure_svg
 from mastering.report.plots.series import Floats, report_series
 from mastering.report.plots.style import MANY, Pen, drawing, new_figure, pen
+from mastering.report.plots.themed import figure_svg
 from mastering.report.response import chain_response_db
 from mastering.report.wording import number, quantity, shorten
 from mastering.units import db_to_gain
