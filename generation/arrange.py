@@ -46,8 +46,11 @@ class Ideas:
     intro_hat: bool
 
 
-def arrange(bars: list[Bar], ideas: Ideas) -> dict[str, list[Note]]:
-    """Every part's notes on the grid, before swing and human timing; a last tonic ends the piece."""
+def arrange(bars: list[Bar], ideas: Ideas, *, ending_beats: float) -> dict[str, list[Note]]:
+    """Every part's notes on the grid, before swing and human timing.
+
+    A last tonic of `ending_beats` ends the piece on the beat after its bars.
+    """
     lines = {
         **_drums(bars, ideas),
         "bass": _bass(bars, ideas),
@@ -55,7 +58,7 @@ def arrange(bars: list[Bar], ideas: Ideas) -> dict[str, list[Note]]:
         "pluck": _pluck(bars, ideas),
         "lead": _lead(bars, ideas),
     }
-    _end(lines, bars[-1], ideas.key)
+    _end(lines, bars[-1], ideas.key, ending_beats)
     return lines
 
 
@@ -160,14 +163,13 @@ def _lead(bars: list[Bar], ideas: Ideas) -> list[Note]:
     return notes
 
 
-def _end(lines: dict[str, list[Note]], last: Bar, key: Key) -> None:
-    """A last tonic for everyone on the beat after the last bar."""
+def _end(lines: dict[str, list[Note]], last: Bar, key: Key, length_beats: float) -> None:
     start_beats = last.start_beats + BEATS_PER_BAR
     pitches = voice(last.following, ())
     lines["kick"].append(_hit("kick", start_beats, 0.95))
     lines["crash"].append(_hit("crash", start_beats, 0.9))
     bass = LOWEST_BASS + (key.tonic - LOWEST_BASS) % 12
-    lines["bass"] += _block(start_beats, 2.0, (bass,), 0.8)
-    lines["pad"] += _block(start_beats, 2.0, pitches, 0.7)
+    lines["bass"] += _block(start_beats, length_beats, (bass,), 0.8)
+    lines["pad"] += _block(start_beats, length_beats, pitches, 0.7)
     lead = min((72 + (key.tonic - 72) % 12, 60 + (key.tonic - 60) % 12), key=lambda p: abs(p - 72))
-    lines["lead"] += _block(start_beats, 1.5, (max(lead, 65),), 0.75)
+    lines["lead"] += _block(start_beats, 0.8 * length_beats, (max(lead, 65),), 0.75)

@@ -15,7 +15,9 @@ from generation.score import BEATS_PER_BAR, Note, Part, Score, Section
 __all__ = ["compose"]
 
 SLOWEST_BPM, FASTEST_BPM = 84, 128
-RING_OUT_S = 1.8
+RING_OUT_S, TAIL_S = 1.8, 0.9
+"""Shortest time for the last chord, and what of it is left to its release and the room."""
+
 TIMING_BEATS = {"kick": 0.003, "bass": 0.005, "crash": 0.003, "pad": 0.01}
 """Standard deviation of human timing; other parts have 0.008 beats (about 5 ms)."""
 
@@ -27,7 +29,9 @@ def compose(rng: np.random.Generator, *, duration_s: float) -> Score:
     form = _form(max(1, int((duration_s - RING_OUT_S) / bar_s)))
     ideas = _draw_ideas(rng)
     bars = _lay_out(rng, form, ideas.key)
-    parts = tuple(_humanise(rng, name, notes, ideas.swing) for name, notes in arrange(bars, ideas).items())
+    left_s = duration_s - len(bars) * bar_s
+    lines = arrange(bars, ideas, ending_beats=max(1.0, (left_s - TAIL_S) * tempo_bpm / 60.0))
+    parts = tuple(_humanise(rng, name, notes, ideas.swing) for name, notes in lines.items())
     return Score(tempo_bpm=tempo_bpm, key=ideas.key.name, sections=_sections(form), parts=parts)
 
 

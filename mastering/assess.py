@@ -1,4 +1,4 @@
-"""Judging: what cannot be mastered, what the user should know, and whether the master is what was asked for."""
+"""Judging: what cannot be mastered, what the user should know, whether the master is what was asked for."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ MIN_DURATION_S = 0.4
 """One block of integrated loudness (BS.1770)."""
 
 CEILING_TOLERANCE_DB = 0.05
+
 
 def refuse_unmeasurable(path: Path, features: Features, what: str) -> None:
     """Raise AudioFileError for a file too short or too quiet to have a loudness ("too_short", "silent")."""
@@ -99,5 +100,3 @@ def checks_of(
         )
     )
     return tuple(checks)
-
-

@@ -77,7 +77,7 @@ def from_plain(kind: type[T], plain: Any, where: str) -> T:
         PresetError: an unknown or missing key, a value of the wrong type, a newer schema.
         ParameterError: a number outside its range.
     """
-    return typing.cast(T, _build(kind, plain, where))
+    return typing.cast("T", _build(kind, plain, where))
 
 
 def _build(kind: Any, plain: Any, where: str) -> Any:

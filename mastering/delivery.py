@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from mastering import codec
-from mastering.audio import AudioSource, Samples
-from mastering.chain import MasteringChain
 from mastering.assess import checks_of, input_notices, missed_notices, refuse_unmeasurable
+from mastering.audio import AudioSource
+from mastering.chain import MasteringChain
 from mastering.errors import AudioFileError
 from mastering.host.render import Rendered
 from mastering.io.files import FileSource, open_source, sha256, write_text_atomic
@@ -27,12 +27,13 @@ from mastering.io.metadata import Metadata
 from mastering.io.tags import read_metadata
 from mastering.io.writer import Writer, open_writer
 from mastering.jobspec import MasterJob, Progress, ignore_progress
-from mastering.library import load_limits
+from mastering.library import reference_limits
 from mastering.measure.envelope import STEP_S, Envelope
 from mastering.measure.features import Features, analyse
 from mastering.pipeline import HOLD_BYTES, Held, Levels, Limited, album_features, level_loop
 from mastering.ports import MatchRequest, MatchResult, Notice, find_matcher
-from mastering.report.model import Check, Curves, Report
+from mastering.report.model import Curves, Report
+from mastering.styles import Limits
 from mastering.target import DeliverySpec, Recipe
 
 __all__ = ["analyse_file", "apply_recipe", "master_album", "master_file", "plan_file"]
@@ -50,7 +51,9 @@ def analyse_file(source: Path, *, downmix: bool = False) -> tuple[Features, tupl
         return analyse(audio, threads=2), _read_notices(audio)
 
 
-def master_file(source: Path, output: Path, job: MasterJob, *, progress: Progress = ignore_progress) -> Report:
+def master_file(
+    source: Path, output: Path, job: MasterJob, *, progress: Progress = ignore_progress
+) -> Report:
     """Master one file; writes the master, NAME.recipe.json and, where asked, NAME.report.html.
 
     Raises:
@@ -89,7 +92,7 @@ def apply_recipe(
     delivery: DeliverySpec | None = None,
     progress: Progress = ignore_progress,
 ) -> Report:
-    """Run a saved chain on a file, as it is: the same audio gives the same samples as the run that saved it."""
+    """Run a saved chain on a file as it is; the same audio gives the same samples as when it was saved."""
     spec = delivery or recipe.delivery
     job = MasterJob(delivery=spec, force=force, downmix=downmix, write_report=write_report)
     return _Run([(source, output)], job, progress).apply(recipe.chain)
@@ -205,7 +208,11 @@ class _Run:
     def _refuse_existing(self) -> None:
         if not self._job.force:
             for _, output in self._pairs:
-                for path in (output, recipe_path(output), *([report_path(output)] if self._job.write_report else [])):
+                for path in (
+                    output,
+                    recipe_path(output),
+                    *([report_path(output)] if self._job.write_report else []),
+                ):
                     if path.exists():
                         raise AudioFileError(
                             f"{path}: exists already",
@@ -249,8 +256,8 @@ class _Run:
             notices=(*_read_notices(source), *input_notices(before)),
         )
 
-    def _limits(self):  # type: ignore[no-untyped-def]
-        return self._job.style.limits if self._job.style is not None else load_limits("reference")
+    def _limits(self) -> Limits:
+        return self._job.style.limits if self._job.style is not None else reference_limits()
 
     def _match(self, songs: Sequence[_Song]) -> MatchResult:
         job = self._job
@@ -327,7 +334,12 @@ class _Run:
         self._progress("verify", 1.0)
 
     def _finish(
-        self, song: _Song, done: _Pass, chain: MasteringChain, match: MatchResult | None, missed: tuple[Notice, ...]
+        self,
+        song: _Song,
+        done: _Pass,
+        chain: MasteringChain,
+        match: MatchResult | None,
+        missed: tuple[Notice, ...],
     ) -> Report:
         assert done.after is not None
         rate_ratio = done.after.sample_rate / song.source.sample_rate
@@ -372,7 +384,12 @@ class _Run:
             match=match,
             recipe=Recipe(chain=chain, delivery=spec),
             checks=checks_of(after, spec, wanted, song.source.frames / song.source.sample_rate),
-            notices=(*song.notices, *self._reference_notices(song), *(match.notices if match else ()), *missed),
+            notices=(
+                *song.notices,
+                *self._reference_notices(song),
+                *(match.notices if match else ()),
+                *missed,
+            ),
             curves=curves,
             versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
             seconds=dict(self._watch.seconds),
@@ -382,7 +399,7 @@ class _Run:
         if song.source.sha256 in self._reference_digests:
             yield Notice(
                 code="reference_is_input",
-                message="The reference is the input itself: there is nothing to match but loudness and peaks.",
+                message="The reference is the input itself: only loudness and peaks can change.",
             )
 
 

@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, get_args
 from mastering.chain import MasteringChain
 from mastering.codec import from_plain
 from mastering.errors import PresetError, TonmeisterError
-from mastering.styles import Style, Target
+from mastering.styles import Limits, Style, Target
 from mastering.target import Recipe
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "load_style",
     "load_target",
     "names",
+    "reference_limits",
     "user_folder",
     "validate",
 ]
@@ -114,6 +115,17 @@ def load_target(name_or_path: str | Path) -> Target:
 def load_chain(name_or_path: str | Path) -> MasteringChain:
     """A chain by its name, or from a .json file: a chain, or a recipe's chain; raises as `load_style`."""
     return _read_chain(_find("chains", name_or_path))
+
+
+def reference_limits() -> Limits:
+    """How far a master may move towards a reference: presets/limits/reference.toml, or the user's own.
+
+    Raises:
+        PresetError, ParameterError: the user's file is broken.
+    """
+    own = user_folder() / "limits" / "reference.toml"
+    file = own if own.is_file() else resources.files("presets") / "limits" / "reference.toml"
+    return from_plain(Limits, _table(file, str(file)), str(file))
 
 
 def validate(path: str | Path) -> Kind:

@@ -31,8 +31,8 @@ __all__ = [
     "HOLD_BYTES",
     "Held",
     "LevelLoop",
-    "Limited",
     "Levels",
+    "Limited",
     "Mastered",
     "album_features",
     "level_loop",
@@ -115,7 +115,9 @@ class Held:
             self._blocks = kept
 
 
-def survey_all(sources: Sequence[AudioSource], progress: Callable[[float], None] = lambda _: None) -> list[Survey]:
+def survey_all(
+    sources: Sequence[AudioSource], progress: Callable[[float], None] = lambda _: None
+) -> list[Survey]:
     """Render each source once and keep what the limiter's plan needs."""
     surveys = []
     total = max(1, sum(source.frames for source in sources))
@@ -264,7 +266,7 @@ class LevelLoop:
 
 
 def album_features(songs: Sequence[Features]) -> Features:
-    """One set of measurements for several songs, weighted by duration: what an album's one decision rests on."""
+    """One set of measurements for several songs, weighted by duration: what an album is decided on."""
     if len(songs) == 1:
         return songs[0]
     weights = np.array([song.duration_s for song in songs])
@@ -289,7 +291,8 @@ def album_features(songs: Sequence[Features]) -> Features:
         plr_db=float(weights @ [song.plr_db for song in songs]),
         crest_db=mean("crest_db"),
         level_percentiles_db=tuple(
-            tuple(row) for row in np.tensordot(weights, [s.level_percentiles_db for s in songs], axes=1).tolist()
+            tuple(row)
+            for row in np.tensordot(weights, [s.level_percentiles_db for s in songs], axes=1).tolist()
         ),
         band_levels_mid_db=mid,
         band_levels_side_db=side,

@@ -282,6 +282,16 @@ def test_validate_tells_kinds_by_content_outside_the_folders(folder: Path) -> No
         library.validate(folder / "song.wav")
 
 
+def test_reference_limits_are_shipped_and_the_users_own_go_first(folder: Path) -> None:
+    shipped = library.reference_limits()
+    assert shipped.max_boost_db > 0.0
+    file = _put(folder, "limits", "reference.toml", "max_boost_db = 1.5\n")
+    assert library.reference_limits().max_boost_db == 1.5
+    file.write_text("max_bost_db = 1.5\n")
+    with pytest.raises(PresetError, match=r"did you mean 'max_boost_db'\?"):
+        library.reference_limits()
+
+
 def test_unreadable_files_say_so(folder: Path) -> None:
     with pytest.raises(PresetError, match=r"absent\.toml: cannot be read"):
         library.load_style(folder / "absent.toml")

@@ -95,10 +95,11 @@ def _job() -> MasterJob:
 
 
 def _tell(report: Report, mix: Path, master: Path) -> None:
+    from mastering.delivery import recipe_path, report_path
     from mastering.report.text import render_text
 
     click.echo(render_text(report), err=True)
     click.echo(f"mix     {mix}")
     click.echo(f"master  {master}")
-    click.echo(f"report  {master.with_name(master.stem + '.report.html')}")
-    click.echo(f"recipe  {master.with_name(master.stem + '.recipe.json')}")
+    click.echo(f"report  {report_path(master)}")
+    click.echo(f"recipe  {recipe_path(master)}")

@@ -29,7 +29,7 @@ __all__ = ["command"]
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to standard output.")
 @click.option(
-    "--plot", type=click.Path(path_type=Path), metavar="PNG", help="Draw the measurements of a single file."
+    "--plot", type=click.Path(path_type=Path), metavar="PNG", help="Draw the measurements."
 )
 @click.option("--downmix", is_flag=True, help="Fold more than two channels down to stereo.")
 @click.pass_context
@@ -43,17 +43,17 @@ def command(
     inputs = expand(files)
     if plot is not None:
         check_png(plot)
-        if len(inputs) > 1:
-            raise click.UsageError(f"--plot draws one file, but there are {len(inputs)}.")
     results, interrupted_code = _measure(ctx, inputs, quiet=as_json, downmix=downmix)
+    measured = [result for result in results if result.failure is None]
     if as_json:
         write(document([_entry(inputs[result.index], result) for result in results]))
     else:
-        _show([(inputs[result.index].path, result.value) for result in results if result.failure is None])
-    if plot is not None and results and results[0].failure is None:
+        _show([(inputs[result.index].path, result.value) for result in measured])
+    if plot is not None and measured:
         from mastering.report.plots import features_png
 
-        features_png(results[0].value[0], plot)
+        names = [str(inputs[result.index].path) for result in measured]
+        features_png([result.value[0] for result in measured], names, plot)
     failures = [result.failure for result in results if result.failure is not None]
     ctx.exit(interrupted_code or exit_code_of(failures))
 

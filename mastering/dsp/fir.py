@@ -136,9 +136,7 @@ class StreamingFir:
 
     def _joined(self, parts: list[Samples]) -> Samples:
         out = (
-            np.concatenate(parts, axis=1)
-            if parts
-            else np.empty((self._window.shape[0], 0), dtype=np.float32)
+            np.concatenate(parts, axis=1) if parts else np.empty((self._window.shape[0], 0), dtype=np.float32)
         )
         drop = min(self._skip, out.shape[1])
         self._skip -= drop

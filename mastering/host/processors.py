@@ -6,6 +6,7 @@ many frames in all as it was given, without delay.
 
 from __future__ import annotations
 
+import itertools
 from typing import Protocol
 
 import numpy as np
@@ -42,7 +43,7 @@ class _Filters:
     """Serial parametric bands on one channel: shelves and peaks by Pedalboard, passes by our biquads."""
 
     def __init__(self, bands: tuple[EqBand, ...], sample_rate: int) -> None:
-        from pedalboard import HighShelfFilter, LowShelfFilter, Pedalboard, PeakFilter
+        from pedalboard import HighShelfFilter, LowShelfFilter, PeakFilter, Pedalboard
 
         effects = {"peak": PeakFilter, "low_shelf": LowShelfFilter, "high_shelf": HighShelfFilter}
         nyquist = 0.49 * sample_rate
@@ -112,7 +113,6 @@ class _Compressors:
     """A compressor, or several on bands; `reduction_db` is the deepest of the last block, per band."""
 
     def __init__(self, step: Compressor | MultibandCompressor, sample_rate: int, channels: int) -> None:
-        single = isinstance(step, Compressor)
         self._bands = (step,) if isinstance(step, Compressor) else step.bands
         self._channels = channels
         self._crossover = (
@@ -130,19 +130,23 @@ class _Compressors:
             )
             for band in self._bands
         ]
-        self.labels = ("compressor",) if single else tuple(f"band {i + 1}" for i in range(len(self._bands)))
+        self.labels = ("all bands",) if isinstance(step, Compressor) else _band_labels(step.crossovers_hz)
         self.reduction_db: tuple[float, ...] = (0.0,) * len(self._bands)
 
     def process(self, samples: Samples) -> Samples:
         bands = [samples] if self._crossover is None else self._crossover.split(samples)
         out = np.zeros_like(samples)
-        self.reduction_db = tuple(
-            core.add(band, out) for core, band in zip(self._cores, bands, strict=True)
-        )
+        self.reduction_db = tuple(core.add(band, out) for core, band in zip(self._cores, bands, strict=True))
         return out
 
     def flush(self) -> Samples:
         return np.empty((self._channels, 0), dtype=np.float32)
+
+
+def _band_labels(crossovers_hz: tuple[float, ...]) -> tuple[str, ...]:
+    """Names of the bands: `below 120 Hz`, `120 to 1000 Hz`, ..., `above 5000 Hz`."""
+    inner = [f"{low:.0f} to {high:.0f} Hz" for low, high in itertools.pairwise(crossovers_hz)]
+    return (f"below {crossovers_hz[0]:.0f} Hz", *inner, f"above {crossovers_hz[-1]:.0f} Hz")
 
 
 class _Saturation:

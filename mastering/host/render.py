@@ -79,13 +79,14 @@ class Rendered:
         if not isinstance(processor, _Compressors):
             yield from _run(processor, blocks)
             return
-        names = {label: f"{label} {len(self.compressor_reduction_db)}" for label in processor.labels}
-        for name in names.values():
-            self.compressor_reduction_db[name] = []
+        curves: list[list[float]] = [[] for _ in processor.labels]
+        for label, curve in zip(processor.labels, curves, strict=True):
+            taken = label in self.compressor_reduction_db
+            self.compressor_reduction_db[f"{label} (2)" if taken else label] = curve
         for block in blocks:
             yield processor.process(block)
-            for name, reduction_db in zip(names.values(), processor.reduction_db, strict=True):
-                self.compressor_reduction_db[name].append(reduction_db)
+            for curve, reduction_db in zip(curves, processor.reduction_db, strict=True):
+                curve.append(reduction_db)
 
 
 def render(audio: Audio, steps: tuple[Step, ...], sample_rate: int | None = None) -> Audio:

@@ -31,21 +31,27 @@ from mastering.match.density import Distribution, compressor_for, joined
 from mastering.match.tone import (
     CENTRES_HZ,
     JUDGED,
+    TONE,
+    WIDTH,
     Curve,
+    Prior,
     Spectrum,
     allowed_boost_db,
-    lower_edges_hz,
     mean_spectrum,
     shrink,
     side_headroom_db,
+    within_bandwidth,
 )
-from mastering.measure.features import BAND_EDGES_HZ, Features
+from mastering.measure.features import BAND_EDGES_HZ
 from mastering.ports import MatchRequest, MatchResult, Notice
 
 __all__ = ["ClosedFormMatcher"]
 
 AUTO_DYNAMICS = 0.5
 """Share of a difference in crest or peak to loudness ratio that `auto` takes for mastering."""
+
+AUTO_CREST_DB = 1.5
+"""Most that `auto` takes off a band's crest: beyond it a difference is more likely the playing."""
 
 ATTACKS_MS = (10.0, 6.0, 3.0, 2.0)
 RELEASES_MS = (150.0, 120.0, 90.0, 60.0)
@@ -88,7 +94,11 @@ class _Match:
             *self._colour(),
         )
         style = self.request.style
-        times = {"lookahead_ms": style.limiter_lookahead_ms, "release_ms": style.limiter_release_ms} if style else {}
+        times = (
+            {"lookahead_ms": style.limiter_lookahead_ms, "release_ms": style.limiter_release_ms}
+            if style
+            else {}
+        )
         chain = MasteringChain(
             name=style.name if style and not self.request.references else "reference match",
             steps=steps,
@@ -123,16 +133,25 @@ class _Match:
             return zero, zero
         trusted = self._trusted()
         wanted = np.where(trusted, self.goal.mid_db - self.own.mid_db, 0.0)
-        wanted = wanted - wanted[JUDGED][trusted[JUDGED]].mean() if trusted[JUDGED].any() else zero
+        weights = np.where(trusted, self._level_weights(), 0.0)[JUDGED]
+        if not weights.any():
+            return zero, zero
+        wanted = wanted - np.average(wanted[JUDGED], weights=weights)
         wanted = self._beyond_tolerance(wanted, "tone_tolerance_db")
         wanted = _hold_outside(wanted, trusted)
         if "tone" not in self.request.only:
             return wanted, zero
-        kept = self._kept(wanted, trusted)
+        kept = self._kept(wanted, trusted, TONE)
         boost = allowed_boost_db(self.features, self.limits.max_boost_db)
         capped = np.clip(kept, -self.limits.max_cut_db, boost)
         self._tell_caps(kept, capped, boost)
         return wanted, capped
+
+    def _level_weights(self) -> Curve:
+        """Weight of each band (31) in the level of the tone difference; wide tolerances say little about it."""
+        if self.request.references or self.request.style is None:
+            return np.ones(len(CENTRES_HZ))
+        return np.asarray(1.0 / (1.0 + np.square(self.request.style.tone_tolerance_db)))
 
     def _width(self) -> tuple[Curve, Curve]:
         """Wanted and kept extra gain of the side (31)."""
@@ -150,13 +169,15 @@ class _Match:
             return wanted, zero
         cap = self.limits.max_width_change_db
         boost = np.minimum(side_headroom_db(own, min(cap, self.limits.max_side_boost_db)), cap)
-        return wanted, np.clip(self._kept(wanted, trusted), -cap, boost)
+        return wanted, np.clip(self._kept(wanted, trusted, WIDTH), -cap, boost)
 
     def _trusted(self) -> np.typing.NDArray[np.bool_]:
         """Bands in which both sides have content to compare."""
-        highest = min(p.bandwidth_hz for p in (self.features, *self.request.references))
         levels = np.asarray(self.own.mid_db)
-        return np.asarray((lower_edges_hz() < highest) & (levels > levels[JUDGED].max() - 80.0))
+        trusted = levels > levels[JUDGED].max() - 80.0
+        for piece in (self.features, *self.request.references):
+            trusted &= within_bandwidth(piece)
+        return np.asarray(trusted)
 
     def _beyond_tolerance(self, wanted: Curve, name: str) -> Curve:
         """For a style: only what lies outside its corridor."""
@@ -165,9 +186,9 @@ class _Match:
         tolerance = np.asarray(getattr(self.request.style, name))
         return np.asarray(np.sign(wanted) * np.maximum(0.0, np.abs(wanted) - tolerance))
 
-    def _kept(self, wanted: Curve, trusted: np.typing.NDArray[np.bool_]) -> Curve:
+    def _kept(self, wanted: Curve, trusted: np.typing.NDArray[np.bool_], prior: Prior) -> Curve:
         if self.auto:
-            return shrink(wanted, trusted, len(self.request.references))
+            return shrink(wanted, trusted, len(self.request.references), prior)
         return self.share * wanted
 
     def _curves(self, mid: Curve, width: Curve) -> list[Step]:
@@ -220,7 +241,9 @@ class _Match:
                 attack_ms=attack_ms,
                 release_ms=release_ms,
             )
-            for band, reduction, attack_ms, release_ms in zip(bands, wanted, ATTACKS_MS, RELEASES_MS, strict=True)
+            for band, reduction, attack_ms, release_ms in zip(
+                bands, wanted, ATTACKS_MS, RELEASES_MS, strict=True
+            )
         ]
         steps: list[Step] = []
         if any(found):
@@ -250,8 +273,10 @@ class _Match:
             goal = np.asarray(style.crest_high_db)
         else:
             return [0.0] * len(own)
-        share = AUTO_DYNAMICS if self.auto else self.share
-        return [float(x) for x in share * np.maximum(0.0, own - goal)]
+        denser = np.maximum(0.0, own - goal)
+        if self.auto:
+            return [float(x) for x in np.minimum(AUTO_DYNAMICS * denser, AUTO_CREST_DB)]
+        return [float(x) for x in self.share * denser]
 
     def _plr(self) -> float | None:
         """Peak to loudness ratio to come close to; None where dynamics are not asked for."""
@@ -336,7 +361,8 @@ class _Match:
             )
             self._tell(
                 "tone_capped",
-                f"At {CENTRES_HZ[i]:.0f} Hz {kept[i]:+.1f} dB was asked for and {capped[i]:+.1f} dB given: {why}.",
+                f"At {CENTRES_HZ[i]:.0f} Hz {kept[i]:+.1f} dB was asked for "
+                f"and {capped[i]:+.1f} dB given: {why}.",
             )
 
     def _tell(self, code: str, message: str) -> None:

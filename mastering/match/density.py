@@ -65,7 +65,12 @@ def joined(bands: list[Distribution]) -> Distribution:
 
 
 def compressor_for(
-    band: Distribution, *, crest_reduction_db: float, max_mean_reduction_db: float, attack_ms: float, release_ms: float
+    band: Distribution,
+    *,
+    crest_reduction_db: float,
+    max_mean_reduction_db: float,
+    attack_ms: float,
+    release_ms: float,
 ) -> Compressor | None:
     """The gentlest compressor that takes `crest_reduction_db` off the band's crest, or comes closest.
 

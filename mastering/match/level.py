@@ -16,13 +16,13 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from mastering.audio import AudioSource, Samples
+from mastering.audio import Samples
 from mastering.chain import Limiter
 from mastering.dsp.limiter import predict_reduction, times
 from mastering.measure.loudness import KPower, gated_loudness
 from mastering.units import db_to_gain, gain_to_db
 
-__all__ = ["LimiterPlan", "Surveyor", "Survey", "plan_limiter"]
+__all__ = ["LimiterPlan", "Survey", "Surveyor", "plan_limiter"]
 
 HOPS_PER_100MS = 70
 MAX_GAIN_DB = 40.0
@@ -137,9 +137,7 @@ class _Model:
 
     def _gains(self, survey: Survey, gain_db: float, ceiling_dbtp: float) -> npt.NDArray[np.float32]:
         step = survey.sample_rate / (10 * HOPS_PER_100MS)
-        t = times(
-            self._limiter.lookahead_ms, self._limiter.release_ms, survey.sample_rate, step
-        )
+        t = times(self._limiter.lookahead_ms, self._limiter.release_ms, survey.sample_rate, step)
         return predict_reduction(survey.peaks, gain_db, ceiling_dbtp, t)
 
 

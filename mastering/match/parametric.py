@@ -22,7 +22,7 @@ def fit_bands(curve_db: Curve, sample_rate: int) -> tuple[EqBand, ...]:
     Two shelves first, then peaks where the remaining error is largest; all parameters are
     refined together after each addition, until the RMS error is under 0.25 dB.
     """
-    centres = CENTRES_HZ[CENTRES_HZ < 0.45 * sample_rate]
+    centres = CENTRES_HZ[0.45 * sample_rate > CENTRES_HZ]
     goal = np.asarray(curve_db)[: len(centres)]
     if np.abs(goal).max() < 0.1:
         return ()

@@ -16,7 +16,20 @@ import numpy.typing as npt
 
 from mastering.measure.features import THIRD_OCTAVES_HZ, Features
 
-__all__ = ["CENTRES_HZ", "JUDGED", "Spectrum", "allowed_boost_db", "mean_spectrum", "shrink", "side_headroom_db"]
+__all__ = [
+    "CENTRES_HZ",
+    "JUDGED",
+    "TONE",
+    "WIDTH",
+    "Curve",
+    "Prior",
+    "Spectrum",
+    "allowed_boost_db",
+    "mean_spectrum",
+    "shrink",
+    "side_headroom_db",
+    "within_bandwidth",
+]
 
 Curve = npt.NDArray[np.float64]
 
@@ -51,19 +64,45 @@ def _levels(values_db: tuple[float, ...]) -> Curve:
     return np.maximum(np.nan_to_num(np.asarray(values_db), neginf=FLOOR_DB), FLOOR_DB)
 
 
-def shrink(difference_db: Curve, trusted: npt.NDArray[np.bool_], references: int) -> Curve:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prior:
+    """What is expected of a difference: standard deviations in dB, lengths in third octaves.
+
+    Attributes:
+        mastering_db, mastering_bands: of the part that mastering makes.
+        content_db, content_bands: of the part that the music makes.
+        rough_db: of what is independent from band to band.
+    """
+
+    mastering_db: float
+    mastering_bands: float
+    content_db: float
+    content_bands: float
+    rough_db: float = 0.5
+
+
+TONE = Prior(mastering_db=3.0, mastering_bands=2.0, content_db=2.0, content_bands=1.2)
+"""Left 1.34 dB to the truth in 60 blind cases (nothing 2.25, the whole difference 2.06, Matchering 1.89)."""
+
+WIDTH = Prior(mastering_db=2.0, mastering_bands=4.0, content_db=3.0, content_bands=3.0)
+"""Songs differ in width far more than masters change it: of a constant difference a third is kept."""
+
+
+def shrink(difference_db: Curve, trusted: npt.NDArray[np.bool_], references: int, prior: Prior) -> Curve:
     """The part of a third-octave difference (31) that is likely mastering.
 
     Args:
         difference_db: reference minus input, its mean removed.
         trusted: bands where both have content; the others are filled in from their neighbours.
         references: how many references were averaged; each one more tells music better apart.
+        prior: TONE or WIDTH.
     """
     band = np.arange(len(difference_db), dtype=np.float64)
     apart = (band[:, None] - band[None, :]) ** 2
-    mastering = 3.0**2 * np.exp(-0.5 * apart / 2.0**2)
+    mastering = prior.mastering_db**2 * np.exp(-0.5 * apart / prior.mastering_bands**2)
+    content = prior.content_db**2 * np.exp(-0.5 * apart / prior.content_bands**2)
+    content += prior.rough_db**2 * np.eye(len(band))
     # The input's own content stays in the difference; the references' averages out.
-    content = 2.0**2 * np.exp(-0.5 * apart / 1.2**2) + 0.5**2 * np.eye(len(band))
     content *= 0.5 * (1.0 + 1.0 / max(1, references))
     seen = np.flatnonzero(trusted)
     if len(seen) == 0:
@@ -84,13 +123,15 @@ def allowed_boost_db(features: Features, max_boost_db: float) -> Curve:
     boost = np.full(len(levels), max_boost_db)
     if is_noise:
         boost = np.minimum(boost, np.maximum(0.0, levels - share_db - 10.0))
-    boost[lower_edges_hz() >= features.bandwidth_hz] = 0.0
+    boost[~within_bandwidth(features)] = 0.0
     return boost
 
 
-def lower_edges_hz() -> Curve:
-    """Lower edges of the third-octave bands."""
-    return np.asarray(CENTRES_HZ * 10.0**-0.05)
+def within_bandwidth(features: Features) -> npt.NDArray[np.bool_]:
+    """Bands (31) that lie wholly below the audible bandwidth; all up to Nyquist in a full-band piece."""
+    full_band = features.bandwidth_hz >= 0.93 * features.sample_rate / 2
+    edges = CENTRES_HZ * 10.0 ** (-0.05 if full_band else 0.05)
+    return np.asarray(edges <= features.bandwidth_hz)
 
 
 def side_headroom_db(side_to_mid_db: Curve, max_boost_db: float) -> Curve:

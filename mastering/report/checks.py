@@ -71,7 +71,10 @@ def _wanted(check: Check, report: Report) -> str:
     limit = _value(check.limit, check.unit)
     if check.name == "integrated_lufs":
         return f"{limit}, ±{report.recipe.delivery.tolerance_lu:g} LU"
-    return f"at most {limit}" if check.name in ("true_peak_dbtp", "delay_frames") else limit
+    if check.name not in ("true_peak_dbtp", "delay_frames"):
+        return limit
+    over = check.passed and check.measured > check.limit
+    return f"at most {limit}{' (within tolerance)' if over else ''}"
 
 
 def _explain_loudness(check: Check, report: Report) -> str:
@@ -111,6 +114,14 @@ def _explain_delay(check: Check, report: Report) -> str:
     )
 
 
+def _explain_duration(check: Check, report: Report) -> str:
+    off = check.measured - check.limit
+    return (
+        f"Missed: the master lasts {_value(check.measured, check.unit)}, the input "
+        f"{_value(check.limit, check.unit)} ({abs(off):.2g} s {'longer' if off > 0.0 else 'shorter'})."
+    )
+
+
 def _explain_other(check: Check, report: Report) -> str:
     off = check.measured - check.limit
     way = "over" if off > 0.0 else "under"
@@ -125,4 +136,5 @@ _EXPLAIN: dict[str, Callable[[Check, Report], str]] = {
     "integrated_lufs": _explain_loudness,
     "true_peak_dbtp": _explain_peak,
     "delay_frames": _explain_delay,
+    "duration_s": _explain_duration,
 }

@@ -67,7 +67,7 @@ def _header(report: Report) -> str:
         origin += f", towards {', '.join(report.reference_names)}"
     for kind, name in (("style", report.style), ("target", report.target)):
         origin += f", {kind} {name}" if name else ""
-    rows = [row for row in ROWS if row.name in _KEY]
+    rows = sorted((row for row in ROWS if row.name in _KEY), key=lambda row: _KEY.index(row.name))
     return (
         f'<header>\n<h1>{escape(report.output_name)}</h1>\n<p class="from">{escape(origin)}</p>\n'
         f'<p class="verdict {state}">{escape(verdict(report))}</p>\n'
@@ -93,9 +93,9 @@ def _checks(report: Report) -> str:
     checks = check_texts(report)
     if not checks:
         return section("checks", "Checks", "<p>This run checked nothing.</p>")
-    rows = [(c.label, c.wanted, c.measured, "passed" if c.passed else "MISSED") for c in checks]
-    header = ("Check", "Wanted", "Measured in the written file", "Result")
-    markup = table("Promises and whether they were kept", header, [("", rows)], kind="words")
+    rows = [(c.label, "passed" if c.passed else "MISSED", c.measured, c.wanted) for c in checks]
+    header = ("Check", "Result", "Measured", "Wanted")
+    markup = table("Measured in the written file", header, [("", rows)], kind="words")
     missed = [check.sentence for check in checks if not check.passed]
     return section("checks", "Checks", markup + ("\n" + bullets(missed, "told missed") if missed else ""))
 
@@ -108,14 +108,14 @@ def _notices(report: Report) -> str:
 
 
 def _plots(report: Report) -> str:
-    reference = " and the reference" if report.references else ""
+    pieces = "before, after and the reference" if report.references else "before and after"
     figures = [
-        ("Spectrum", f"Third octaves before, after{reference}.", spectrum_svg),
+        ("Spectrum", f"Third octaves {pieces}.", spectrum_svg),
         ("Loudness over time", "Short-term loudness (3 s) before and after.", loudness_svg),
         ("Equaliser", "What was wanted, what was kept of it, and what the chain renders.", equalizer_svg),
         ("Gain reduction", "Deepest reduction in each step of time.", reduction_svg),
         ("Waveform", "Peaks before and after; the ceiling as a line.", waveform_svg),
-        ("Stereo width", f"Side against mid before, after{reference}: higher is wider.", width_svg),
+        ("Stereo width", f"Side against mid {pieces}: higher is wider.", width_svg),
     ]
     if not shapes_tone(report.recipe.chain) and not (report.match and report.match.wanted_mid_db):
         figures = [figure for figure in figures if figure[2] is not equalizer_svg]
@@ -174,7 +174,8 @@ def _repeat(report: Report) -> str:
         "How to repeat it",
         "<p>The recipe beside the master gives the same samples again, without the reference:</p>\n"
         f"<pre><code>{escape(command)}</code></pre>\n"
-        f"<details>\n<summary>The whole recipe</summary>\n<pre><code>{document}</code></pre>\n</details>",
+        '<details class="recipe">\n<summary>The whole recipe</summary>\n'
+        f"<pre><code>{document}</code></pre>\n</details>",
     )
 
 

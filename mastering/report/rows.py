@@ -62,10 +62,13 @@ class Row:
 
 
 def side_to_mid_total_db(features: Features) -> float:
-    """Level of the whole side minus level of the whole mid, in dB; -inf for mono and for silence."""
+    """Level of the whole side minus level of the whole mid, in dB.
+
+    -inf for mono and for silence; at most 120 dB, as for left and right in opposite phase.
+    """
     mid = _total_db(features.band_levels_mid_db)
     side = _total_db(features.band_levels_side_db)
-    return -math.inf if side == -math.inf else side - mid
+    return -math.inf if side == -math.inf else min(side - mid, 120.0)
 
 
 def mean_value(row: Row, many: Sequence[Features]) -> float:
@@ -152,7 +155,7 @@ ROWS: tuple[Row, ...] = (
     *_band_rows("band_correlation", "Stereo", "Correlation", "", 2),
     _row("noise_floor_dbfs", "Technical", "Noise floor", "dBFS"),
     _fact("dc_offset", "DC offset", lambda f: 100.0 * f.dc_offset, _decimal(3), "% of full scale"),
-    _fact("clipped_frames", "Clipped frames", lambda f: float(f.clipped_frames), _decimal(0)),
+    _fact("clipped_frames", "Clipped samples", lambda f: float(f.clipped_frames), _decimal(0)),
     _fact("clipped_runs", "Clipped runs", lambda f: float(f.clipped_runs), _decimal(0)),
     _fact("duration_s", "Duration", lambda f: f.duration_s, duration),
     _fact("sample_rate", "Sample rate", lambda f: float(f.sample_rate), _decimal(0), "Hz"),

@@ -24,6 +24,7 @@ _AUDIBLE_DB = 0.3
 """Changes below this are not worth a sentence."""
 
 _MONO_DB = -40.0
+_OPPOSITE = -0.5
 
 
 def tone_sentences(report: Report) -> Iterator[str]:
@@ -133,6 +134,11 @@ def width_sentences(report: Report) -> Iterator[str]:
     if not math.isfinite(before):
         yield "The music is mono: there is no stereo width to change."
         return
+    if report.before.correlation < _OPPOSITE:
+        yield (
+            f"Left and right of the input are in opposite phase (correlation "
+            f"{number(report.before.correlation, decimals=2)}): it vanishes when played in mono."
+        )
     if not math.isfinite(after):
         yield f"Folded to mono: the side lay {_below(before)} and is now gone."
         return

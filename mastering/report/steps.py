@@ -24,7 +24,8 @@ from mastering.chain import (
     Step,
     Width,
 )
-from mastering.report.wording import frequency, quantity
+from mastering.measure.features import THIRD_OCTAVES_HZ
+from mastering.report.wording import frequency, nominal_hz, quantity
 from mastering.units import ranges
 
 __all__ = ["StepText", "band_spans", "chain_steps"]
@@ -100,8 +101,14 @@ def _eq_band(band: EqBand) -> tuple[str, ...]:
 
 def _curve(title: str, frequencies_hz: Sequence[float], gains: dict[str, tuple[float, ...]]) -> StepText:
     columns = [[quantity(gain, "dB", decimals=2, signed=True) for gain in curve] for curve in gains.values()]
-    rows = zip((frequency(f) for f in frequencies_hz), *columns, strict=True)
+    rows = zip(map(_point, frequencies_hz), *columns, strict=True)
     return StepText(title=title, header=("Frequency", *gains), rows=tuple(rows))
+
+
+def _point(frequency_hz: float) -> str:
+    """A frequency; the exact centre of a third octave goes by its nominal name, 8 kHz for 7.943 kHz."""
+    centre = min(THIRD_OCTAVES_HZ, key=lambda exact: abs(exact - frequency_hz))
+    return frequency(nominal_hz(centre) if abs(centre / frequency_hz - 1.0) < 1e-3 else frequency_hz)
 
 
 def _numbers(

@@ -117,13 +117,13 @@ _ERRORS: dict[str, Exception] = {
 
 def _wait_to_be_interrupted(output: Path, progress: Progress) -> None:
     temporary = output.with_name(f".temporary-{output.name}")
-    temporary.write_text("half a master")
     try:
+        temporary.write_text("half a master")
         for step in range(600):
             progress("render", step / 600)
             time.sleep(0.05)
     finally:
-        temporary.unlink()
+        temporary.unlink(missing_ok=True)
 
 
 def _write(output: Path, force: bool) -> None:

@@ -47,9 +47,17 @@ def test_several_files_give_a_line_each(fake: ModuleType, files: Files, run: Run
     assert result.exit_code == 1
 
 
-def test_a_plot_is_one_files_and_a_png(fake: ModuleType, files: Files, run: Run) -> None:
+def test_plots_are_drawn(fake: ModuleType, files: Files, run: Run) -> None:
+    files("a.wav", "b.wav", "refused.wav")
+    assert run("measure", "a.wav", "--plot", "one.png").exit_code == 0
+    assert run("measure", ".", "--plot", "all.png").exit_code == 1
+    assert run("compare", "a.wav", "b.wav", "--plot", "both.png").exit_code == 0
+    for name in ("one.png", "all.png", "both.png"):
+        assert Path(name).read_bytes().startswith(b"\x89PNG\r\n")
+
+
+def test_a_plot_never_overwrites_a_song(fake: ModuleType, files: Files, run: Run) -> None:
     files("a.wav", "b.wav")
-    assert run("measure", "a.wav", "b.wav", "--plot", "x.png").exit_code == 2
     assert run("measure", "a.wav", "--plot", "a.wav").exit_code == 2
     assert run("compare", "a.wav", "b.wav", "--plot", "b.wav").exit_code == 2
     assert Path("a.wav").read_bytes() == Path("b.wav").read_bytes() == b""

@@ -81,7 +81,13 @@ def test_ratio_one_changes_nothing_and_makeup_is_a_gain() -> None:
 def test_whole_control_steps_can_come_in_any_number() -> None:
     samples = np.random.default_rng(4).standard_normal((2, 40 * control_frames(RATE))).astype(np.float32)
     core = CompressorCore(
-        threshold_dbfs=-20.0, ratio=3.0, knee_db=6.0, attack_ms=5.0, release_ms=50.0, makeup_db=1.0, sample_rate=RATE
+        threshold_dbfs=-20.0,
+        ratio=3.0,
+        knee_db=6.0,
+        attack_ms=5.0,
+        release_ms=50.0,
+        makeup_db=1.0,
+        sample_rate=RATE,
     )
     pieces = np.split(samples, [control_frames(RATE) * k for k in (1, 7, 20)], axis=1)
     out = [np.zeros_like(piece) for piece in pieces]

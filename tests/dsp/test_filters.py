@@ -35,7 +35,9 @@ def test_designs_are_pedalboards(shape: str, effect: type, frequency_hz: float, 
     assert np.abs(heard - designed)[10:-10].max() < 0.05
 
 
-@pytest.mark.parametrize(("shape", "passes", "stops"), [("high_pass", 5_000.0, 50.0), ("low_pass", 50.0, 5_000.0)])
+@pytest.mark.parametrize(
+    ("shape", "passes", "stops"), [("high_pass", 5_000.0, 50.0), ("low_pass", 50.0, 5_000.0)]
+)
 def test_passes_are_second_order_butterworth(shape: str, passes: float, stops: float) -> None:
     section = design(shape, 500.0, 0.0, np.sqrt(0.5), RATE)
     corner, top, down = magnitude_db(section, [500.0, passes, stops], RATE)
@@ -52,7 +54,9 @@ def test_cascade_follows_its_magnitude() -> None:
     assert np.abs(heard - magnitude_db(sections, at, RATE)).max() < 0.01
 
 
-@pytest.mark.parametrize("crossovers", [(120.0,), (120.0, 1_000.0, 5_000.0), (90.0, 300.0, 1_200.0, 4_000.0, 9_000.0)])
+@pytest.mark.parametrize(
+    "crossovers", [(120.0,), (120.0, 1_000.0, 5_000.0), (90.0, 300.0, 1_200.0, 4_000.0, 9_000.0)]
+)
 def test_bands_sum_flat(crossovers: tuple[float, ...]) -> None:
     total = np.sum(Crossover(crossovers, RATE, 1).split(_impulse()), axis=0)
     assert np.abs(20 * np.log10(np.abs(np.fft.rfft(total[0])))).max() < 1e-3
@@ -107,7 +111,9 @@ def test_convolution_does_not_depend_on_blocks(frames: int, cuts: list[int]) -> 
     taps = linear_phase_taps([100.0, 5_000.0], [-2.0, 5.0], RATE)[np.newaxis]
     whole, parts = StreamingFir(taps), StreamingFir(taps)
     one = np.concatenate([whole.process(samples), whole.flush()], axis=1)
-    pieces = [parts.process(piece) for piece in np.split(samples, sorted(min(c, frames) for c in cuts), axis=1)]
+    pieces = [
+        parts.process(piece) for piece in np.split(samples, sorted(min(c, frames) for c in cuts), axis=1)
+    ]
     many = np.concatenate([*pieces, parts.flush()], axis=1)
     assert one.shape == samples.shape
     assert np.array_equal(one, many)

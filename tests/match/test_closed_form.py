@@ -138,7 +138,12 @@ def test_a_denser_input_is_left_alone_with_a_notice() -> None:
 
 @pytest.mark.parametrize(
     ("only", "kinds"),
-    [(("tone",), {"linear_phase_eq"}), (("width",), {"width"}), (("dynamics",), {"multiband_compressor"}), (("level",), set())],
+    [
+        (("tone",), {"linear_phase_eq"}),
+        (("width",), {"width"}),
+        (("dynamics",), {"multiband_compressor"}),
+        (("level",), set()),
+    ],
 )
 def test_only_changes_what_is_named(only: tuple[str, ...], kinds: set[str]) -> None:
     mid = np.array(make_features().band_levels_mid_db) + 2.0 * np.log2(CENTRES / 1_000.0)
@@ -155,7 +160,9 @@ def test_only_changes_what_is_named(only: tuple[str, ...], kinds: set[str]) -> N
 
 
 def test_the_targets_loudness_goes_before_the_references(features: Features) -> None:
-    result = match(features, make_features(integrated_lufs=-9.0), delivery=DeliverySpec(integrated_lufs=-14.0))
+    result = match(
+        features, make_features(integrated_lufs=-9.0), delivery=DeliverySpec(integrated_lufs=-14.0)
+    )
     assert result.integrated_lufs == -14.0
 
 

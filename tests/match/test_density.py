@@ -52,7 +52,10 @@ def test_the_cap_on_mean_reduction_holds() -> None:
 def test_nothing_for_little_or_for_silence() -> None:
     assert _solve(0.2) is None
     silent = Distribution.from_percentiles((-np.inf,) * 5)
-    assert compressor_for(silent, crest_reduction_db=3.0, max_mean_reduction_db=6.0, attack_ms=5, release_ms=50) is None
+    assert (
+        compressor_for(silent, crest_reduction_db=3.0, max_mean_reduction_db=6.0, attack_ms=5, release_ms=50)
+        is None
+    )
 
 
 def test_joined_bands_add_power() -> None:

@@ -74,7 +74,12 @@ def test_the_limiter_cap_stops_loudness_and_says_so() -> None:
 
 def test_out_of_reach_is_the_ceilings_fault() -> None:
     plan = plan_limiter(
-        [_survey(_drums())], Limiter(), wanted_lufs=-3.0, plr_db=None, ceiling_dbtp=-20.0, max_reduction_db=200.0
+        [_survey(_drums())],
+        Limiter(),
+        wanted_lufs=-3.0,
+        plr_db=None,
+        ceiling_dbtp=-20.0,
+        max_reduction_db=200.0,
     )
     assert plan.limited_by == "ceiling"
 
@@ -115,6 +120,11 @@ def test_songs_of_an_album_share_one_gain(noise: Audio) -> None:
 def test_the_plan_keeps_the_limiters_times() -> None:
     limiter = replace(Limiter(), lookahead_ms=5.0, release_ms=200.0)
     plan = plan_limiter(
-        [_survey(_drums(1.0))], limiter, wanted_lufs=-14.0, plr_db=None, ceiling_dbtp=-2.0, max_reduction_db=24.0
+        [_survey(_drums(1.0))],
+        limiter,
+        wanted_lufs=-14.0,
+        plr_db=None,
+        ceiling_dbtp=-2.0,
+        max_reduction_db=24.0,
     )
     assert (plan.limiter.lookahead_ms, plan.limiter.release_ms) == (5.0, 200.0)

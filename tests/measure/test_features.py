@@ -93,9 +93,11 @@ def test_tiny_blocks_are_fine() -> None:
 
 
 @settings(max_examples=12, deadline=None)
-@given(gain_db=st.floats(-30.0, 18.0))
+@given(gain_db=st.floats(-10.0, 20.0))
 def test_gain_moves_every_level_by_the_gain_and_no_ratio(gain_db: float) -> None:
+    # Without a pause, whose edges would cross the absolute gate at -70 LUFS.
     samples = 0.2 * _music(2, 5 * 22_050)
+    samples[:, 5 * 22_050 // 2 :] = samples[:, : 5 * 22_050 - 5 * 22_050 // 2]
     plain = analyse(Audio(samples=samples, sample_rate=22_050))
     gain = np.float32(10.0 ** (gain_db / 20.0))
     moved = analyse(Audio(samples=samples * gain, sample_rate=22_050))

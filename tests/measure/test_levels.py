@@ -25,7 +25,7 @@ def _noise(channels: int, seconds: float = 2.0, seed: int = 1) -> np.ndarray:
 def test_dc_is_that_of_the_worst_channel_with_its_sign() -> None:
     noise = _noise(2)
     noise -= noise.mean(axis=1, keepdims=True)
-    assert _measure(noise + [[0.01], [-0.02]]).dc_offset == pytest.approx(-0.02, abs=1e-6)
+    assert _measure(noise + np.array([[0.01], [-0.02]])).dc_offset == pytest.approx(-0.02, abs=1e-6)
     assert _measure(noise).dc_offset == pytest.approx(0.0, abs=1e-6)
 
 

@@ -80,7 +80,7 @@ def delay_frames(before: np.ndarray, after: np.ndarray) -> int:
 
 
 def unexplained_db(before: np.ndarray, after: np.ndarray, rate: int) -> float:
-    """Energy of `after` that the best linear time-invariant 2x2 filter of `before` leaves, in dB of its energy.
+    """Energy of `after` that no linear time-invariant 2x2 filter of `before` explains, in dB of its energy.
 
     Wiener solution per frequency from averaged cross spectra (frames of 16384, Hann, half overlap).
     """

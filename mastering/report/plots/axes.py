@@ -31,7 +31,7 @@ def place(figure: Figure, left_pt: float, bottom_pt: float, right_pt: float, top
     from matplotlib.ticker import MaxNLocator
 
     width, height = figure.get_size_inches() * 72.0
-    ticks = max(2, round((height - bottom_pt - top_pt) / 25.0))
+    ticks = max(6, round((height - bottom_pt - top_pt) / 28.0))
     axes = figure.add_axes(
         (
             left_pt / width,
@@ -88,20 +88,11 @@ def inside(curves: Sequence[Floats], *, headroom: float, depth: float, least: fl
 
 
 def note(axes: Axes, text: str) -> None:
-    """A sentence in the middle of empty axes."""
-    axes.text(
-        0.5,
-        0.5,
-        text,
-        transform=axes.transAxes,
-        ha="center",
-        va="center",
-        color=COLOURS["muted"],
-        fontsize=11.0,
-    )
+    """A sentence in the upper half of axes that have nothing to show."""
+    axes.text(0.5, 0.75, text, transform=axes.transAxes, ha="center", va="center", color=COLOURS["muted"])
 
 
-def label_ends(axes: Axes, endings: Sequence[Ending], *, line_pt: float = 14.0) -> None:
+def label_ends(axes: Axes, endings: Sequence[Ending], *, line_pt: float = 15.0) -> None:
     """Labels right of the axes, at the height its curve ends on, each after a sample of its line.
 
     Labels that would overlap are pushed apart; the sample keeps them unmistakable then. Empty
@@ -117,7 +108,7 @@ def label_ends(axes: Axes, endings: Sequence[Ending], *, line_pt: float = 14.0) 
         y = box.y0 + at_pt / height
         line_sample(figure, style, right_pt + _GAP_PT, y)
         text_at = (right_pt + _SAMPLE_PT + 2.0 * _GAP_PT) / width
-        figure.text(text_at, y, label, color=style.colour, va="center_baseline", fontsize=10.5)
+        figure.text(text_at, y, label, color=style.colour, va="center_baseline", fontsize=11.5)
 
 
 def _height(axes: Axes, value: float) -> float:

@@ -24,7 +24,10 @@ __all__ = ["crest", "difference", "loudness", "spectrum", "width", "zero_line"]
 CENTRES: Floats = np.asarray(THIRD_OCTAVES_HZ)
 _BANDS = ("below\n120 Hz", "120 Hz\nto 1 kHz", "1 to\n5 kHz", "above\n5 kHz")
 _POINTS = 360
-_CORNER: dict[str, Any] = {"ha": "right", "va": "top", "color": COLOURS["muted"], "fontsize": 10.0}
+_MIDDLE_S = 1.5
+"""The middle of the first short-term window, which ends at 3 s; windows follow once a second."""
+
+_CORNER: dict[str, Any] = {"ha": "right", "va": "top", "color": COLOURS["muted"], "fontsize": 11.0}
 
 
 def spectrum(axes: Axes, series: Sequence[Series], *, side: bool = True) -> None:
@@ -75,9 +78,9 @@ def loudness(axes: Axes, series: Sequence[Series], target_lufs: float | None) ->
     for one in series:
         positions, values = pool(one.features.short_term_lufs, _POINTS, "mean")
         few = {"marker": "o", "markevery": 1} if len(values) < 4 else {}
-        axes.plot(positions, values, **{**one.pen.options(), "marker": "", **few})
+        axes.plot(positions + _MIDDLE_S, values, **{**one.pen.options(), "marker": "", **few})
         curves.append(values)
-        endings.append((_known(one.label, values, "silent"), one.pen, last(values)))
+        endings.append((_known(one.label, values, "none"), one.pen, last(values)))
     if target_lufs is not None:
         axes.axhline(target_lufs, **{**pen("target").options(), "marker": ""})
         curves.append(np.array([target_lufs]))
@@ -101,7 +104,7 @@ def width(axes: Axes, series: Sequence[Series]) -> None:
         missing = "mono" if np.isfinite(one.features.band_levels_mid_db).any() else "silent"
         endings.append((_known(one.label, curve, missing), one.pen, last(curve)))
     if not any(np.isfinite(curve).any() for curve in curves):
-        note(axes, "mono: there is no side signal")
+        note(axes, "there is no side signal")
     axes.set_ylim(inside(curves, headroom=3.0, depth=45.0, least=15.0))
     axes.set_ylabel("Side against mid (dB)")
     frequency_axis(axes)

@@ -48,11 +48,11 @@ def reduction(axes: Axes, lines: Sequence[tuple[str, Pen, Sequence[float]]], ste
     endings: list[Ending] = []
     deepest = 0.0
     for label, style, reductions in lines:
-        positions, values = pool(reductions, _POINTS, "min")
+        positions, values = _steps(reductions, "min")
         if label == "limiter":
             axes.fill_between(positions * step_s, values, 0.0, color=style.colour, alpha=0.3, linewidth=0.0)
-        few = {"marker": "o"} if len(values) < 4 else {"marker": ""}
-        axes.plot(positions * step_s, values, **{**style.options(), "linewidth": 0.5 * style.width, **few})
+        options = {**style.options(), "linewidth": 0.5 * style.width, "marker": ""}
+        axes.plot(positions * step_s, values, **options)
         endings.append((label, style, float(np.nanmean(values)) if np.isfinite(values).any() else 0.0))
         deepest = min(deepest, float(np.nan_to_num(values).min()))
     axes.set_ylim(1.12 * min(deepest, -1.0), 0.0)
@@ -66,7 +66,7 @@ def reduction(axes: Axes, lines: Sequence[tuple[str, Pen, Sequence[float]]], ste
 
 def waveform(axes: Axes, peaks: Sequence[float], step_s: float, role: str, ceiling: float | None) -> None:
     """Peaks mirrored around zero, filled; the ceiling (full scale 1.0) as a line."""
-    positions, values = pool(peaks, _POINTS, "max")
+    positions, values = _steps(peaks, "max")
     heights = np.nan_to_num(values)
     colour = pen(role).colour
     axes.fill_between(positions * step_s, -heights, heights, color=colour, linewidth=0.6)
@@ -81,3 +81,13 @@ def waveform(axes: Axes, peaks: Sequence[float], step_s: float, role: str, ceili
     axes.set_yticks((-1.0, 0.0, 1.0))
     axes.set_ylabel(f"{role.capitalize()} (FS = 1)")
     label_ends(axes, endings)
+
+
+def _steps(values: Sequence[float], how: str) -> tuple[Floats, Floats]:
+    """Pooled positions and values from the start to the end of the time they stand for."""
+    positions, pooled = pool(values, _POINTS, how)
+    if not len(pooled):
+        return positions, pooled
+    return np.concatenate([[0.0], positions, [len(values)]]), np.concatenate(
+        [pooled[:1], pooled, pooled[-1:]]
+    )

@@ -66,9 +66,10 @@ def finite(values: Sequence[float] | Floats) -> Floats:
 
 
 def shape_db(features: Features) -> tuple[Floats, Floats]:
-    """Mid and side third-octave levels against the mid's own mean over the compared bands."""
+    """Mid and side third-octave levels against the mean of the mid (without mid: of the side)."""
     mid, side = finite(features.band_levels_mid_db), finite(features.band_levels_side_db)
-    heard = mid[COMPARED][np.isfinite(mid[COMPARED])]
+    leading = mid if np.isfinite(mid[COMPARED]).any() else side
+    heard = leading[COMPARED][np.isfinite(leading[COMPARED])]
     level = float(heard.mean()) if heard.size else 0.0
     return mid - level, side - level
 

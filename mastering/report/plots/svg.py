@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 _WIDTH_PT, _HEIGHT_PT = 460.0, 290.0
-_LEFT_PT, _BOTTOM_PT, _RIGHT_PT, _TOP_PT = 46.0, 38.0, 96.0, 10.0
+_LEFT_PT, _BOTTOM_PT, _RIGHT_PT, _TOP_PT = 46.0, 40.0, 108.0, 10.0
 _CURVE_HZ: Floats = np.geomspace(20.0, 20_000.0, 181)
 
 
@@ -114,7 +114,10 @@ def reduction_svg(report: Report) -> str:
         figure, axes = _single()
         deepest = process.reduction(axes, lines, curves.step_s)
         axes.set_ylabel("Gain reduction (dB)")
-        time_axis(axes, max([curves.step_s * len(values) for _, _, values in lines], default=0.0))
+        time_axis(
+            axes,
+            max([curves.step_s * len(values) for _, _, values in lines], default=report.after.duration_s),
+        )
         return figure_svg(
             figure, "reduction", f"Gain reduction over time; the deepest is {number(-deepest)} dB."
         )
