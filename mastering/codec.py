@@ -167,9 +167,9 @@ def _hints_kind(kind: Any) -> str:
 
 
 def _tagged(tagged: Mapping[str, Any], plain: Mapping[str, Any], where: str) -> Any:
-    tag = plain.get("kind")
+    tag = str(plain.get("kind"))
     if tag not in tagged:
-        near = difflib.get_close_matches(str(tag), tagged, n=1)
+        near = difflib.get_close_matches(tag, tagged, n=1)
         meant = f"did you mean '{near[0]}'?" if near else f"allowed {', '.join(sorted(tagged))}"
         raise PresetError(f"{where}: unknown kind {tag!r}, {meant}", hint="Correct the step's 'kind'.")
     return _build(tagged[tag], plain, where)

@@ -34,7 +34,7 @@ _STYLE, _TARGET = "balanced", "spotify"
     metavar="DIR",
     help="Folder for the files; earlier demo files in it are replaced.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=1, metavar="N", help="Another number, another piece.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, help="Chooses the piece.")
 @click.pass_context
 def command(ctx: click.Context, /, output_dir: Path, seed: int) -> None:
     """Render a 30 s piece and master it in the style balanced for Spotify.

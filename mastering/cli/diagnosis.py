@@ -89,9 +89,7 @@ def _library(name: str, use: str, without: State, *, load: bool) -> Finding:
     except importlib.metadata.PackageNotFoundError:
         return Finding(group="versions", name=name, found="not installed", state=without, hint=hint)
     except Exception as error:  # a broken binary may raise anything while it loads
-        return Finding(
-            group="versions", name=name, found=f"does not load: {error}", state=without, hint=hint
-        )
+        return Finding(group="versions", name=name, found=f"does not load: {error}", state=without, hint=hint)
     return Finding(group="versions", name=name, found=found)
 
 
@@ -196,13 +194,11 @@ def _folders() -> Iterator[Finding]:
 def _writable(name: str, folder: Path, without: State, hint: str) -> Finding:
     if os.access(folder, os.W_OK | os.X_OK):
         return Finding(group="folders", name=name, found=str(folder))
-    return Finding(
-        group="folders", name=name, found=f"{folder} cannot be written", state=without, hint=hint
-    )
+    return Finding(group="folders", name=name, found=f"{folder} cannot be written", state=without, hint=hint)
 
 
 def _kernels() -> Finding:
-    """Where numba keeps compiled code; its own order: NUMBA_CACHE_DIR, beside the module, the user's cache."""
+    """Where numba keeps compiled code: NUMBA_CACHE_DIR, else beside the module, else the user's cache."""
     import platformdirs
 
     import mastering.dsp

@@ -15,8 +15,11 @@ from mastering.errors import AudioFileError
 __all__ = ["AUDIO_SUFFIXES", "MASTER_MARK", "Input", "expand", "natural_key"]
 
 AUDIO_SUFFIXES = frozenset(
-    (".wav", ".wave", ".bwf", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".flac")
-    + (".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".wma", ".mka")
+    f".{suffix}"
+    for suffix in (
+        *("wav", "wave", "bwf", "rf64", "w64", "aif", "aiff", "aifc", "flac"),
+        *("ogg", "oga", "opus", "mp3", "m4a", "aac", "wma", "mka"),
+    )
 )
 """What counts as audio inside a folder; a file given by name may be anything that can be decoded."""
 

@@ -28,9 +28,7 @@ __all__ = ["command"]
 @click.command("measure", cls=Command, epilog=EXIT_CODES_HELP)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to standard output.")
-@click.option(
-    "--plot", type=click.Path(path_type=Path), metavar="PNG", help="Draw the measurements."
-)
+@click.option("--plot", type=click.Path(path_type=Path), metavar="PNG", help="Draw the measurements.")
 @click.option("--downmix", is_flag=True, help="Fold more than two channels down to stereo.")
 @click.pass_context
 def command(

@@ -21,6 +21,7 @@ from mastering.target import CONTAINERS, DeliverySpec
 from mastering.units import ranges
 
 if TYPE_CHECKING:
+    from mastering.library import Kind
     from mastering.styles import Style, Target
 
 __all__ = [
@@ -77,7 +78,9 @@ def complete_aspects(
     return [CompletionItem(f"{done}{comma}{name}") for name in rest if name.startswith(part)]
 
 
-def complete_names(kind: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+def complete_names(
+    kind: Kind,
+) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
     """Completion by the names of the presets of a kind: "styles", "targets" or "chains"."""
 
     def complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

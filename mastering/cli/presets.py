@@ -116,9 +116,7 @@ def _unknown(name: str, kind: Kind | None) -> PresetError:
 @_kind
 @_json
 @click.pass_context
-def validate_presets(
-    ctx: click.Context, /, paths: tuple[str, ...], kind: Kind | None, as_json: bool
-) -> None:
+def validate_presets(ctx: click.Context, /, paths: tuple[str, ...], kind: Kind | None, as_json: bool) -> None:
     """Check FILE..., or without one all your own presets; exits with 2 if one is wrong."""
     chosen = paths or tuple(
         entry.path for one in _kinds(kind) for entry in library.entries(one) if not entry.shipped

@@ -43,7 +43,7 @@ def design(shape: str, frequency_hz: float, gain_db: float, q: float, sample_rat
         b, d = ((1 + cos) / 2, -(1 + cos), (1 + cos) / 2), (1 + alpha, -2 * cos, 1 - alpha)
     else:
         b, d = ((1 - cos) / 2, 1 - cos, (1 - cos) / 2), (1 + alpha, -2 * cos, 1 - alpha)
-    return np.array([[b[0], b[1], b[2], d[1], d[2]]]) / d[0]
+    return np.asarray(np.array([[b[0], b[1], b[2], d[1], d[2]]]) / d[0])
 
 
 def _shelf(

@@ -26,7 +26,7 @@ RMS_MS = 5.0
 
 def control_frames(sample_rate: int) -> int:
     """Frames of one control step, about 0.7 ms and a power of two: 32 at 44.1 and 48 kHz."""
-    return max(4, 2 ** round(math.log2(sample_rate / 1_500)))
+    return max(4, 1 << round(math.log2(sample_rate / 1_500)))
 
 
 @kernel

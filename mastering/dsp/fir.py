@@ -6,6 +6,8 @@ depend on how the stream is cut into blocks.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -19,8 +21,8 @@ _REFERENCE_TAPS = 8_192
 
 def tap_count(sample_rate: int) -> int:
     """Odd number of taps that resolves about 12 Hz at any rate: 8191 at 44.1 and 48 kHz."""
-    scale = 2.0 ** np.round(np.log2(sample_rate / _REFERENCE_RATE))
-    return int(max(1024, _REFERENCE_TAPS * scale)) - 1
+    octaves = round(math.log2(sample_rate / _REFERENCE_RATE))
+    return max(1_024, round(_REFERENCE_TAPS * 2.0**octaves)) - 1
 
 
 def curve_at(

@@ -214,8 +214,8 @@ class LimiterCore:
         seen = np.concatenate([self._context, scaled], axis=1)
         # The first CONTEXT_FRAMES of `seen` were settled by the last call; the last ones wait for the next.
         peaks = true_peak_per_frame(seen, float(self._ceiling))
-        needed = self._ceiling / np.maximum(peaks, self._ceiling)
-        gains = np.empty(len(needed), dtype=np.float32)
+        needed: Samples = np.asarray(self._ceiling / np.maximum(peaks, self._ceiling), dtype=np.float32)
+        gains: Samples = np.empty(len(needed), dtype=np.float32)
         t = self._times
         _gains(needed, t.window, t.first, t.fast, t.slow, t.average, self._rings, self._state, gains)
         line = np.concatenate([self._delayed, scaled], axis=1)

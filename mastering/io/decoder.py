@@ -64,6 +64,7 @@ def _end_with_parent() -> None:
 def _open(path: str) -> Decoded:
     """The first decoder that takes the file; Refused, with every attempt, if none does."""
     attempts = []
+    empty = False
     for name, opener in (("libsndfile", _sndfile), ("FFmpeg", _ffmpeg)):
         try:
             return opener(path)
@@ -73,6 +74,9 @@ def _open(path: str) -> Decoded:
             raise
         except Exception as error:  # decoders raise many kinds for files they do not take
             attempts.append(f"{name}: {_sentence(error, path)}")
+            empty = empty or type(error).__name__ == "NoSamplesError"
+    if empty:
+        raise _no_frames(path)
     raise Refused(
         "not_audio",
         f"it is not audio that can be decoded ({'; '.join(attempts)})",
@@ -153,9 +157,7 @@ def _length_notices(path: str, decoded: Decoded, frames: int) -> list[dict[str, 
     # A lossy header may be off by a packet or two; PCM may not.
     tolerance = 8192 if header.lossy else 0
     if frames == 0:
-        promised = promised or riff.promised_frames(Path(path)) or 0
-        claim = f", though its header promises {promised:,}" if promised else ""
-        raise Refused("no_frames", f"it holds no audio: 0 frames{claim}", "Export it again.")
+        raise _no_frames(path)
     notices = []
     if promised - frames > tolerance:
         what = "cut off or damaged" if damaged else "cut off"
@@ -165,6 +167,12 @@ def _length_notices(path: str, decoded: Decoded, frames: int) -> list[dict[str, 
         text = f"The file is damaged: {len(damaged)} part(s) of it could not be decoded ({damaged[0]})."
         notices.append({"code": "damaged", "message": text})
     return notices
+
+
+def _no_frames(path: str) -> Refused:
+    promised = riff.promised_frames(Path(path))
+    claim = f", though its header promises {promised:,}" if promised else ""
+    return Refused("no_frames", f"it holds no audio: 0 frames{claim}", "Export it again.")
 
 
 def _send_json(answer: BinaryIO, kind: bytes, value: dict[str, Any]) -> None:

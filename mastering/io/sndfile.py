@@ -20,16 +20,21 @@ from mastering.io import riff
 from mastering.io.channels import speakers_of_mask, usual_speakers
 from mastering.io.stream import Decoded, Header
 
-__all__ = ["open_sndfile"]
+__all__ = ["NoSamplesError", "open_sndfile"]
 
 _LOSSLESS = ("PCM", "FLOAT", "DOUBLE", "ALAC")
 _SALVAGE_FRAMES = 1024
+
+
+class NoSamplesError(RuntimeError):
+    """The file is of a known format and holds no frame, as far as libsndfile can tell."""
 
 
 def open_sndfile(path: str) -> Decoded:
     """Open a file; its blocks are read as they are asked for.
 
     Raises:
+        NoSamplesError: it holds no frame. FFmpeg may find some: a streamed WAV can promise 0 bytes.
         RuntimeError, TypeError: libsndfile does not take the file.
     """
     # As bytes, a name that is not valid text still opens.
@@ -39,7 +44,7 @@ def open_sndfile(path: str) -> Decoded:
         # Without a Xing header libsndfile 1.2 estimates the length and cuts the music there (its issue 1001).
         raise RuntimeError("MP3 is left to FFmpeg")
     if file.frames == 0:
-        raise RuntimeError("it finds no samples in it")
+        raise NoSamplesError("it finds no samples in it")
     lossless = file.subtype.startswith(_LOSSLESS)
     promised = _promised_frames(path) if lossless else None
     container = file.format.lower().replace("wavex", "wav")

@@ -117,6 +117,8 @@ class Writer:
 
     def finish(self) -> Path:
         """End the encoding; returns the complete temporary file, which can be opened and measured."""
+        if self.frames == 0:
+            raise ParameterError(f"{self.path}: nothing was written to it", code="no_frames")
         if not self._finished:
             with self._reported():
                 self._encoder.close()
@@ -134,18 +136,18 @@ class Writer:
             rate_ratio: output rate / rate of the file the metadata came from.
 
         Raises:
+            ParameterError: no frame was written ("no_frames").
             AudioFileError: a file of that name appeared meanwhile ("file_exists").
             EnvironmentProblem: as `write`.
         """
-        temporary = self.finish()
         try:
+            temporary = self.finish()
             if metadata is not None or loudness is not None:
                 with self._reported():
                     write_metadata(temporary, metadata or Metadata(), loudness, rate_ratio)
             self._target.commit()
         finally:
-            self._done = True
-            self._target.discard()
+            self.discard()
 
     def discard(self) -> None:
         """Remove the temporary file; nothing happens after a commit."""

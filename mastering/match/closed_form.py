@@ -148,7 +148,7 @@ class _Match:
         return wanted, capped
 
     def _level_weights(self) -> Curve:
-        """Weight of each band (31) in the level of the tone difference; wide tolerances say little about it."""
+        """Weight of each band (31) in the level of the tone difference: little where tolerances are wide."""
         if self.request.references or self.request.style is None:
             return np.ones(len(CENTRES_HZ))
         return np.asarray(1.0 / (1.0 + np.square(self.request.style.tone_tolerance_db)))
@@ -303,7 +303,7 @@ class _Match:
     def _denser_already(self) -> bool:
         """Whether the input has clearly less peak to loudness ratio than the references, so is left alone."""
         references = self.request.references
-        return bool(references) and self.features.plr_db < np.mean([r.plr_db for r in references]) - 1.0
+        return bool(references) and self.features.plr_db < float(np.mean([r.plr_db for r in references])) - 1.0
 
     def _glue(self, whole: Distribution, plr_db: float | None, done_db: float) -> Compressor | None:
         """The style's bus compressor; for a reference one that takes half of what bands left of the PLR."""
@@ -394,7 +394,7 @@ def _hold_outside(curve: Curve, trusted: np.typing.NDArray[np.bool_]) -> Curve:
 
 
 def _finite(values: tuple[float, ...]) -> Curve:
-    return np.nan_to_num(np.asarray(values), neginf=0.0, posinf=0.0)
+    return np.asarray(np.nan_to_num(np.asarray(values), neginf=0.0, posinf=0.0))
 
 
 def _rounded(curve: Curve) -> tuple[float, ...]:

@@ -61,7 +61,7 @@ def mean_spectrum(pieces: tuple[Features, ...]) -> Spectrum:
 
 
 def _levels(values_db: tuple[float, ...]) -> Curve:
-    return np.maximum(np.nan_to_num(np.asarray(values_db), neginf=FLOOR_DB), FLOOR_DB)
+    return np.asarray(np.maximum(np.nan_to_num(np.asarray(values_db), neginf=FLOOR_DB), FLOOR_DB))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,15 +68,14 @@ class DynamicsMeter:
 
     def result(self) -> Dynamics:
         """The readings if the stream ended here; more blocks may follow."""
-        self._parts = [np.concatenate([np.zeros((0, _BANDS), np.float32), *self._parts])]
-        powers = self._parts[0]
         rest = self._framer.rest()
-        if rest.shape[1]:
-            powers = np.concatenate((powers, self._powers(rest, hann(rest.shape[1]))))
+        last = self._powers(rest, hann(rest.shape[1])) if rest.shape[1] else np.zeros((0, _BANDS), np.float32)
+        powers = np.concatenate([*self._parts, last])
         heard = audible(powers, powers.sum(axis=1))
         if not len(heard):
             heard = np.zeros((1, _BANDS), np.float32)
-        percentiles = in_db(np.percentile(heard.astype(np.float64), _PERCENTILES, axis=0).T)
+        # Band by band: hours of frames are not copied all at once.
+        percentiles = in_db(np.stack([np.percentile(heard[:, i], _PERCENTILES) for i in range(_BANDS)]))
         rms_db = levels_db(heard)
         crest = np.subtract(percentiles[:, -1], rms_db, out=np.full(_BANDS, -np.inf), where=rms_db > -np.inf)
         return Dynamics(

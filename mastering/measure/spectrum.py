@@ -97,8 +97,7 @@ class SpectrumMeter:
         rest = _mid_side(self._framer.rest())
         if rest.shape[1]:
             self._absorb(rest, hann(rest.shape[1]), sums, last[0])
-        self._parts = [np.concatenate([np.zeros((0, 2, len(THIRD_OCTAVES_HZ)), np.float32), *self._parts])]
-        powers = np.concatenate((self._parts[0], last.astype(np.float32)))
+        powers = np.concatenate([*self._parts, last.astype(np.float32)])
         mid_db, side_db = levels_db(audible(powers, powers.sum(axis=(1, 2))))
         return Spectrum(
             band_levels_mid_db=tuple(mid_db.tolist()),

@@ -73,7 +73,7 @@ def _wanted(check: Check, report: Report) -> str:
         return f"{limit}, ±{report.recipe.delivery.tolerance_lu:g} LU"
     if check.name not in ("true_peak_dbtp", "delay_frames"):
         return limit
-    over = check.passed and check.measured > check.limit
+    over = check.passed and check.measured - check.limit >= 0.005
     return f"at most {limit}{' (within tolerance)' if over else ''}"
 
 
@@ -88,7 +88,7 @@ def _explain_loudness(check: Check, report: Report) -> str:
     start = f"Missed: integrated loudness is {measured} LUFS, {number(check.limit)} LUFS was asked"
     if off_lu < 0.0:
         return (
-            f"{start} ({number(-off_lu)} LU too quiet): most likely the limiter may not take off more. "
+            f"{start} ({number(-off_lu)} LU too quiet): the limiter would have to take off more than it may. "
             f"Ask for less (--lufs {measured}), raise the ceiling (--ceiling, now "
             f"{number(report.recipe.delivery.ceiling_dbtp)} dBTP) or tame the mix's peaks first."
         )

@@ -110,7 +110,7 @@ def _compression_depth(report: Report) -> Iterator[str]:
     if max(deepest.values()) < 0.05:
         yield "The compressors had nothing to do."
         return
-    parts = [f"{number(depth)} dB ({name})" for name, depth in deepest.items()]
+    parts = [f"{number(depth)} dB ({name})" for name, depth in deepest.items() if depth >= 0.05]
     yield f"The compressors took at most {join(parts)}."
 
 

@@ -23,7 +23,8 @@ FAKE_APP = Path(__file__).with_name("fake_app.py")
 def fake(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """`fake_app`, put in the place of mastering.delivery; `SEEN` tells what it was asked for."""
     spec = importlib.util.spec_from_file_location("fake_app", FAKE_APP)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     monkeypatch.setitem(sys.modules, "mastering.delivery", module.module())

@@ -40,7 +40,9 @@ def test_without_a_goal_it_is_the_balanced_style(asked: Callable[..., Any]) -> N
     job = asked()
     style = load_style("balanced")
     assert job.style == style
-    assert job.delivery == DeliverySpec(integrated_lufs=style.integrated_lufs, ceiling_dbtp=style.ceiling_dbtp)
+    assert job.delivery == DeliverySpec(
+        integrated_lufs=style.integrated_lufs, ceiling_dbtp=style.ceiling_dbtp
+    )
 
 
 def test_a_reference_alone_leaves_style_and_loudness_to_it(asked: Callable[..., Any]) -> None:

@@ -35,7 +35,7 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 
 
 def group_ends(group: int) -> bool:
-    """Whether every process of a group is gone soon (multiprocessing's tracker outlives its parent a little)."""
+    """Whether all of a group is gone soon: multiprocessing's tracker outlives its parent a little."""
     for _ in range(100):
         try:
             os.killpg(group, 0)

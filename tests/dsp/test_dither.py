@@ -98,7 +98,9 @@ def test_full_scale_is_clipped_not_wrapped(bit_depth: int, top: int) -> None:
         assert quantised[0, 0] >= top - 1
 
 
-@pytest.mark.parametrize(("bit_depth", "channels", "seed"), [(8, 1, 0), (32, 1, 0), (16, 0, 0), (16, 9, 0), (16, 1, -1)])
+@pytest.mark.parametrize(
+    ("bit_depth", "channels", "seed"), [(8, 1, 0), (32, 1, 0), (16, 0, 0), (16, 9, 0), (16, 1, -1)]
+)
 def test_what_is_not_allowed_is_refused(bit_depth: int, channels: int, seed: int) -> None:
     with pytest.raises(ParameterError, match="allowed"):
         Dither(bit_depth, channels, seed)

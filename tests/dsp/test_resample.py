@@ -34,7 +34,9 @@ def test_what_the_new_rate_cannot_hold_is_120_db_down(frequency_hz: float) -> No
     assert 20 * np.log10(rms / (0.5 / np.sqrt(2))) < -120.0
 
 
-@pytest.mark.parametrize(("rate_in", "rate_out"), [(44_100, 48_000), (48_000, 44_100), (96_000, 44_100), (44_100, 96_000)])
+@pytest.mark.parametrize(
+    ("rate_in", "rate_out"), [(44_100, 48_000), (48_000, 44_100), (96_000, 44_100), (44_100, 96_000)]
+)
 def test_a_tone_stays_at_its_place_in_time(rate_in: int, rate_out: int) -> None:
     """Against the same sine computed at the new rate: level, frequency and delay in one subtraction."""
     converted = resample(sine(997.0, rate_in, 1.0), rate_in, rate_out)
@@ -48,10 +50,15 @@ def test_an_impulse_does_not_move() -> None:
     impulse[0, 22_050] = 1.0
     converted = resample(impulse, 44_100, 88_200)[0]
     assert int(np.argmax(converted)) == 44_100
-    np.testing.assert_allclose(converted[44_100 - 400 : 44_100], converted[44_100 + 400 : 44_100 : -1], atol=1e-7)
+    np.testing.assert_allclose(
+        converted[44_100 - 400 : 44_100], converted[44_100 + 400 : 44_100 : -1], atol=1e-7
+    )
 
 
-@given(frames=st.integers(0, 3_000), rates=st.permutations([8_000, 11_025, 22_050, 44_100, 48_000, 96_000, 384_000]))
+@given(
+    frames=st.integers(0, 3_000),
+    rates=st.permutations([8_000, 11_025, 22_050, 44_100, 48_000, 96_000, 384_000]),
+)
 @settings(max_examples=60, deadline=None)
 def test_length_is_the_rounded_ratio(frames: int, rates: list[int]) -> None:
     rate_in, rate_out = rates[0], rates[1]
@@ -61,7 +68,10 @@ def test_length_is_the_rounded_ratio(frames: int, rates: list[int]) -> None:
     assert converted.dtype == np.float32
 
 
-@given(sizes=st.lists(st.integers(1, 5_000), min_size=1, max_size=6), rate_out=st.sampled_from([22_050, 48_000, 96_000]))
+@given(
+    sizes=st.lists(st.integers(1, 5_000), min_size=1, max_size=6),
+    rate_out=st.sampled_from([22_050, 48_000, 96_000]),
+)
 @settings(max_examples=25, deadline=None)
 def test_blocks_do_not_change_a_bit(sizes: list[int], rate_out: int) -> None:
     noise = np.random.default_rng(1).standard_normal((2, 20_000)).astype(np.float32)
@@ -96,7 +106,9 @@ def test_the_end_does_not_vanish_in_the_filter() -> None:
     assert converted[0, -1] > 0.2
 
 
-@pytest.mark.parametrize(("rate_in", "rate_out", "channels"), [(0, 44_100, 2), (44_100, 400_000, 2), (44_100, 48_000, 0)])
+@pytest.mark.parametrize(
+    ("rate_in", "rate_out", "channels"), [(0, 44_100, 2), (44_100, 400_000, 2), (44_100, 48_000, 0)]
+)
 def test_what_is_not_allowed_is_refused(rate_in: int, rate_out: int, channels: int) -> None:
     with pytest.raises(ParameterError, match="allowed"):
         Resampler(rate_in, rate_out, channels)

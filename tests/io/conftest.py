@@ -48,9 +48,11 @@ def loudness() -> Features:
 
 @pytest.fixture(scope="session")
 def write_av() -> WriteAv:
-    """Writes samples with FFmpeg: write_av(path, samples, rate, format, codec)."""
+    """A function that writes samples with FFmpeg and returns the path."""
 
-    def write(path: Path, samples: Samples, sample_rate: int, container: str, codec: str, layout: str = "stereo") -> Path:
+    def write(
+        path: Path, samples: Samples, sample_rate: int, container: str, codec: str, layout: str = "stereo"
+    ) -> Path:
         with av.open(str(path), "w", format=container) as output:
             stream = output.add_stream(codec, rate=sample_rate, layout=layout)
             resampler = av.AudioResampler(format=stream.format.name, layout=layout, rate=sample_rate)
@@ -72,17 +74,29 @@ def wav(tmp_path: Path, music: Audio) -> Path:
     return path
 
 
-def wav_header(data_bytes: int, *, channels: int = 2, sample_rate: int = 44_100, bits: int = 16, tag: int = 1) -> bytes:
-    """The classic 44 bytes, promising `data_bytes` of samples."""
-    block = channels * bits // 8
-    layout = struct.pack("<HHIIHH", tag, channels, sample_rate, sample_rate * block, block, bits)
-    riff_bytes = min(data_bytes + 36, 0xFFFFFFFF)
-    return struct.pack("<4sI8sI16s4sI", b"RIFF", riff_bytes, b"WAVEfmt ", 16, layout, b"data", data_bytes)
+@pytest.fixture(scope="session")
+def wav_header() -> Callable[..., bytes]:
+    """A function that makes the classic 44 bytes for a promised number of bytes of samples."""
+
+    def make(
+        data_bytes: int, *, channels: int = 2, sample_rate: int = 44_100, bits: int = 16, tag: int = 1
+    ) -> bytes:
+        block = channels * bits // 8
+        layout = struct.pack("<HHIIHH", tag, channels, sample_rate, sample_rate * block, block, bits)
+        riff_bytes = min(data_bytes + 36, 0xFFFFFFFF)
+        return struct.pack("<4sI8sI16s4sI", b"RIFF", riff_bytes, b"WAVEfmt ", 16, layout, b"data", data_bytes)
+
+    return make
 
 
-def delay_frames(heard: Samples, meant: Samples) -> int:
-    """How many frames `heard` comes after `meant`, by cross-correlation."""
-    size = 2 * max(heard.size, meant.size)
-    product = np.fft.rfft(heard, size) * np.fft.rfft(meant, size).conj()
-    lag = int(np.argmax(np.fft.irfft(product, size)))
-    return lag if lag < size // 2 else lag - size
+@pytest.fixture(scope="session")
+def delay_frames() -> Callable[[Samples, Samples], int]:
+    """Measures how many frames one channel comes after another, by cross-correlation."""
+
+    def measure(heard: Samples, meant: Samples) -> int:
+        size = 2 * max(heard.size, meant.size)
+        product = np.fft.rfft(heard, size) * np.fft.rfft(meant, size).conj()
+        lag = int(np.argmax(np.fft.irfft(product, size)))
+        return lag if lag < size // 2 else lag - size
+
+    return measure

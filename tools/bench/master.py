@@ -10,6 +10,7 @@ the same files; every number is measured on the written files by tools/bench/met
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import platform
@@ -114,10 +115,15 @@ def prepare(
     return paths
 
 
+@functools.cache
+def goal_of(reference: Path) -> metrics.Levels:
+    return metrics.measure(soundfile.read(reference, dtype="float32")[0], RATE)
+
+
 def compare_pair(source: Path, reference: Path, folder: Path) -> dict[str, dict[str, float]]:
     """One ordered pair through both programs."""
     before, _ = soundfile.read(source, dtype="float32")
-    goal = metrics.measure(soundfile.read(reference, dtype="float32")[0], RATE)
+    goal = goal_of(reference)
     ours, theirs, equal = (folder / f"{name}.wav" for name in ("ours", "theirs", "equal"))
     run(matchering(source, reference, theirs))
     run(
@@ -143,7 +149,7 @@ def judge(before: np.ndarray, path: Path, goal: metrics.Levels) -> dict[str, flo
     mid, side = metrics.spectrum_error_db(levels, goal)
     return {
         "lufs": levels.lufs,
-        "lufs_error": abs(levels.lufs - goal.lufs),
+        "lufs_error": float(abs(levels.lufs - goal.lufs)),
         "goal_plr_db": goal.plr_db,
         "mid_error_db": mid,
         "side_error_db": side,
@@ -163,7 +169,7 @@ def quality(music: Path, folder: Path) -> dict[str, list[dict]]:
         for (a, source), (b, reference) in permutations(paths.items(), 2):
             rows = compare_pair(source, reference, folder)
             found[name].append({"source": a, "reference": b, **rows})
-            print(name, a, "->", b, {k: round(v["lufs_error"], 2) for k, v in rows.items()}, flush=True)
+            print(name, a, "->", b, {k: float(round(v["lufs_error"], 2)) for k, v in rows.items()}, flush=True)
     return found
 
 

@@ -7,6 +7,7 @@ presentation attributes, which a strict Content-Security-Policy lets through.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -109,7 +110,7 @@ def reduction_svg(report: Report) -> str:
     if curves.limiter_reduction_db:
         lines.append(("limiter", pen("after"), curves.limiter_reduction_db))
     for index, (name, values) in enumerate(curves.compressor_reduction_db.items()):
-        lines.append((shorten(name, 12), MANY[1 + index % (len(MANY) - 1)], values))
+        lines.append((_band_label(name), MANY[1 + index % (len(MANY) - 1)], values))
     with drawing():
         figure, axes = _single()
         deepest = process.reduction(axes, lines, curves.step_s)
@@ -140,6 +141,11 @@ def waveform_svg(report: Report) -> str:
             f"after {quantity(report.after.true_peak_dbtp, 'dBTP', decimals=2)}."
         )
         return figure_svg(figure, "waveform", text)
+
+
+def _band_label(name: str) -> str:
+    """A compressor band's name short enough for the margin: "1000 to 5000 Hz" becomes "1k to 5k Hz"."""
+    return shorten(re.sub(r"(\d)000\b", r"\1k", name), 12)
 
 
 def _single() -> tuple[Figure, Axes]:
