@@ -120,19 +120,38 @@ def test_colours_are_readable_as_text_in_light_dark_and_print() -> None:
     assert {role: schemes[0][role] for role in COLOURS} == COLOURS
 
 
-def test_importing_plots_does_not_import_matplotlib() -> None:
-    code = "import sys, mastering.report.html, mastering.report.plots; assert 'matplotlib' not in sys.modules"
+def in_a_fresh_python(code: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+def test_importing_plots_does_not_import_matplotlib() -> None:
+    in_a_fresh_python(
+        "import sys, mastering.report.html, mastering.report.plots; assert 'matplotlib' not in sys.modules"
+    )
+
+
+def test_drawing_does_not_import_pyplot() -> None:
+    in_a_fresh_python(
+        "import sys; from mastering.report.plots.style import drawing, new_figure\n"
+        "from mastering.report.plots.themed import figure_svg\n"
+        "with drawing(): figure_svg(new_figure(100.0, 100.0), 'a', 'b')\n"
+        "assert 'matplotlib.backends.backend_svg' in sys.modules\n"
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
 
 
 def test_matplotlib_settings_are_put_back(reports: dict[str, Report]) -> None:
     import matplotlib
 
-    matplotlib.rcParams["svg.fonttype"] = "path"
-    before = dict(matplotlib.rcParams)
-    plots.width_svg(reports["normal"])
-    assert dict(matplotlib.rcParams) == before
-    assert "matplotlib.pyplot" not in sys.modules
+    def settings() -> dict[str, object]:
+        # Reading "backend" would choose one, and import pyplot for it.
+        return {name: matplotlib.rcParams[name] for name in matplotlib.rcParams if name != "backend"}
+
+    with matplotlib.rc_context({"svg.fonttype": "path", "text.color": "red", "font.size": 30.0}):
+        before = settings()
+        document = plots.width_svg(reports["normal"])
+        assert settings() == before
+    assert document == plots.width_svg(reports["normal"]), "the user's settings do not show"
 
 
 def test_threads_draw_the_same(reports: dict[str, Report]) -> None:
