@@ -11,11 +11,16 @@ Machine output goes to standard output, everything else to standard error.
 
 from __future__ import annotations
 
+import signal
+
 __all__ = ["main"]
 
 
 def main() -> None:
     """Run the command line with `sys.argv`; exits the process."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # Until `app` takes over: Ctrl-C in the middle of imports ends the process without a traceback.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from mastering.cli.app import app
 
     app.main(prog_name="tonmeister")

@@ -24,7 +24,17 @@ from mastering.audio import BLOCK_FRAMES, Samples
 from mastering.io import riff
 from mastering.io.channels import downmix_matrix
 from mastering.io.info import Notice
-from mastering.io.stream import END, HEADER, MESSAGE, REFUSED, SAMPLES, Decoded, Header, Refused
+from mastering.io.stream import (
+    END,
+    HEADER,
+    MESSAGE,
+    REFUSED,
+    SAMPLES,
+    Decoded,
+    Header,
+    NoSamplesError,
+    Refused,
+)
 
 __all__ = ["main"]
 
@@ -74,7 +84,7 @@ def _open(path: str) -> Decoded:
             raise
         except Exception as error:  # decoders raise many kinds for files they do not take
             attempts.append(f"{name}: {_sentence(error, path)}")
-            empty = empty or type(error).__name__ == "NoSamplesError"
+            empty = empty or isinstance(error, NoSamplesError)
     if empty:
         raise _no_frames(path)
     raise Refused(

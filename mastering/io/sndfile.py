@@ -18,16 +18,12 @@ import soundfile
 from mastering.audio import BLOCK_FRAMES
 from mastering.io import riff
 from mastering.io.channels import speakers_of_mask, usual_speakers
-from mastering.io.stream import Decoded, Header
+from mastering.io.stream import Decoded, Header, NoSamplesError
 
-__all__ = ["NoSamplesError", "open_sndfile"]
+__all__ = ["open_sndfile"]
 
 _LOSSLESS = ("PCM", "FLOAT", "DOUBLE", "ALAC")
 _SALVAGE_FRAMES = 1024
-
-
-class NoSamplesError(RuntimeError):
-    """The file is of a known format and holds no frame, as far as libsndfile can tell."""
 
 
 def open_sndfile(path: str) -> Decoded:

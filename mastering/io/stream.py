@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from mastering.io.info import Notice
 
-__all__ = ["END", "HEADER", "MESSAGE", "REFUSED", "SAMPLES", "Decoded", "Header", "Refused"]
+__all__ = ["END", "HEADER", "MESSAGE", "REFUSED", "SAMPLES", "Decoded", "Header", "NoSamplesError", "Refused"]
 
 MESSAGE = struct.Struct("<cI")
 HEADER, SAMPLES, END, REFUSED = b"H", b"S", b"E", b"X"
@@ -59,6 +59,10 @@ class Decoded:
     header: Header
     blocks: Iterator[npt.NDArray[Any]]
     damaged: list[str] = field(default_factory=list)
+
+
+class NoSamplesError(RuntimeError):
+    """The file is of a known format, but this decoder finds no frame in it."""
 
 
 class Refused(Exception):

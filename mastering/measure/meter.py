@@ -22,7 +22,7 @@ __all__ = ["FeatureMeter"]
 
 
 class FeatureMeter:
-    """All meters on one stream. Keeps about 1.6 kB a second (35 MB for six hours).
+    """All meters on one stream. Keeps about 2 kB a second (45 MB for six hours).
 
     Args:
         sample_rate: in Hz.

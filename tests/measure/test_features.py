@@ -160,7 +160,7 @@ def test_silence_is_a_value() -> None:
 def test_dc_is_seen_as_dc_and_not_as_music() -> None:
     features = analyse(Audio(samples=np.full((2, 5 * 44_100), 0.25, np.float32), sample_rate=44_100))
     assert features.dc_offset == 0.25
-    assert features.integrated_lufs == -math.inf or features.integrated_lufs < -30.0
+    assert features.integrated_lufs < -30.0
     assert max(features.band_levels_mid_db) < -60.0
 
 
