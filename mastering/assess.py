@@ -11,6 +11,7 @@ from mastering.measure.features import Features
 from mastering.ports import Notice
 from mastering.report.model import Check
 from mastering.target import DeliverySpec
+from mastering.units import db_to_gain
 
 __all__ = ["checks_of", "input_notices", "missed_notices", "refuse_unmeasurable"]
 
@@ -29,9 +30,11 @@ def refuse_unmeasurable(path: Path, features: Features, what: str) -> None:
             hint="Use a longer file.",
             code="too_short",
         )
-    if not math.isfinite(features.integrated_lufs):
+    constant = abs(features.dc_offset) > 0.999 * db_to_gain(features.sample_peak_dbfs)
+    if constant or not math.isfinite(features.integrated_lufs):
+        found = "only a DC offset" if constant and features.dc_offset else "nothing above -70 LUFS"
         raise AudioFileError(
-            f"{path.name}: {what} is silent (nothing above -70 LUFS in {features.duration_s:.1f} s)",
+            f"{path.name}: {what} is silent ({found} in {features.duration_s:.1f} s)",
             hint="Check the export: the right track, not muted, not only a DC offset.",
             code="silent",
         )

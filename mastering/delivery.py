@@ -22,6 +22,7 @@ from mastering.audio import AudioSource
 from mastering.chain import MasteringChain
 from mastering.errors import AudioFileError
 from mastering.host.render import Rendered
+from mastering.io.encoders import nearest_rate
 from mastering.io.files import FileSource, open_source, sha256, write_text_atomic
 from mastering.io.metadata import Metadata
 from mastering.io.tags import read_metadata
@@ -286,8 +287,13 @@ class _Run:
     def _render(self, songs: Sequence[_Song], chain: MasteringChain) -> None:
         budget = HOLD_BYTES // len(songs)
         for song in songs:
-            song.rendered = Rendered(song.source, chain.steps, self._job.delivery.sample_rate)
+            song.rendered = Rendered(song.source, chain.steps, self._rate(song.source))
             song.held = Held(song.rendered, budget)
+
+    def _rate(self, source: FileSource) -> int:
+        """The rate of delivery: as asked, else the input's, else the nearest the container takes."""
+        spec = self._job.delivery
+        return spec.sample_rate or nearest_rate(spec.container, source.sample_rate)
 
     def _write(self, song: _Song, chain: MasteringChain) -> _Pass:
         """Limit, dither and encode one song into a temporary file."""
@@ -386,7 +392,7 @@ class _Run:
             checks=checks_of(after, spec, wanted, song.source.frames / song.source.sample_rate),
             notices=(
                 *song.notices,
-                *self._reference_notices(song),
+                *self._own_notices(song),
                 *(match.notices if match else ()),
                 *missed,
             ),
@@ -395,7 +401,13 @@ class _Run:
             seconds=dict(self._watch.seconds),
         )
 
-    def _reference_notices(self, song: _Song) -> Iterator[Notice]:
+    def _own_notices(self, song: _Song) -> Iterator[Notice]:
+        rate, own = _held(song).sample_rate, song.source.sample_rate
+        if rate != own and self._job.delivery.sample_rate is None:
+            yield Notice(
+                code="rate_changed",
+                message=f"{self._job.delivery.container} does not take {own} Hz; delivered at {rate} Hz.",
+            )
         if song.source.sha256 in self._reference_digests:
             yield Notice(
                 code="reference_is_input",

@@ -77,7 +77,7 @@ class _RichBoard:
 @contextmanager
 def open_board(*, quiet: bool) -> Iterator[Board]:
     """A board with bars if standard error is a terminal and nobody asked for quiet, else a silent one."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield SilentBoard()
         return
     from rich.console import Console

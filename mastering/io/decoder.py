@@ -168,15 +168,14 @@ def _length_notices(path: str, decoded: Decoded, frames: int) -> list[dict[str, 
     tolerance = 8192 if header.lossy else 0
     if frames == 0:
         raise _no_frames(path)
-    notices = []
+    notices: list[Notice] = []
     if promised - frames > tolerance:
-        what = "cut off or damaged" if damaged else "cut off"
-        text = f"The file is {what}: its header promises {promised:,} frames, {frames:,} are there."
-        notices.append({"code": "truncated", "message": text})
+        if header.exact_frames != frames:  # else the header has said so
+            notices.append(truncated(promised, frames, damaged=bool(damaged)))
     elif damaged:
         text = f"The file is damaged: {len(damaged)} part(s) of it could not be decoded ({damaged[0]})."
-        notices.append({"code": "damaged", "message": text})
-    return notices
+        notices.append(Notice(code="damaged", message=text))
+    return [dataclasses.asdict(notice) for notice in notices]
 
 
 def _no_frames(path: str) -> Refused:

@@ -26,7 +26,7 @@ from mastering.io import ogg, riff
 from mastering.io.wav import WavFile
 from mastering.target import CONTAINERS, Container
 
-__all__ = ["LOSSY", "Encoder", "check_format", "open_encoder"]
+__all__ = ["LOSSY", "Encoder", "check_format", "nearest_rate", "open_encoder"]
 
 LOSSY: tuple[Container, ...] = ("mp3", "ogg", "opus", "m4a")
 """Containers that take float samples and ignore the bit depth."""
@@ -52,7 +52,9 @@ _SNDFILE: dict[Container, dict[str, Any]] = {
     "opus": {"format": "OGG", "subtype": "OPUS", "compression_level": 0.5},
 }
 _OGG_SERIAL = 0x746F6E65
-_SLICE_FRAMES = 4096  # libsndfile's Vorbis encoder keeps a whole write on its stack
+# Always the same number of frames at once: libsndfile's Vorbis encoder makes other bytes of other
+# numbers, and keeps a whole write on its stack.
+_SLICE_FRAMES = 4096
 _AIFF_MAX_BYTES = 2**32 - 2**20
 
 
@@ -78,18 +80,27 @@ def check_format(container: Container, *, sample_rate: int, channels: int, bit_d
             f"{container} with {bit_depth} bits: allowed {', '.join(map(str, depths))}",
             hint="32 bit (float) needs wav or aiff.",
         )
+    near = nearest_rate(container, sample_rate)
+    if near != sample_rate:
+        rates = _RATES_HZ.get(container)
+        allowed = ", ".join(map(str, rates)) if rates else f"at most {_MAX_RATE_HZ[container]}"
+        raise ParameterError(
+            f"{container} at {sample_rate} Hz: allowed {allowed} Hz", hint=f"Deliver at {near} Hz."
+        )
+
+
+def nearest_rate(container: Container, sample_rate: int) -> int:
+    """The rate in Hz that a container takes in place of `sample_rate`; the same where it takes that.
+
+    >>> nearest_rate("opus", 44_100), nearest_rate("mp3", 88_200), nearest_rate("wav", 88_200)
+    (48000, 44100, 88200)
+    """
     rates = _RATES_HZ.get(container)
-    if rates is not None and sample_rate not in rates:
-        near = 44_100 if 44_100 in rates and sample_rate % 44_100 == 0 else 48_000
-        raise ParameterError(
-            f"{container} at {sample_rate} Hz: allowed {', '.join(map(str, rates))} Hz",
-            hint=f"Deliver at {near} Hz.",
-        )
-    limit = _MAX_RATE_HZ.get(container)
-    if limit is not None and sample_rate > limit:
-        raise ParameterError(
-            f"{container} at {sample_rate} Hz: allowed at most {limit} Hz", hint="Deliver at 48000 Hz."
-        )
+    taken = sample_rate in rates if rates else sample_rate <= _MAX_RATE_HZ.get(container, sample_rate)
+    if taken:
+        return sample_rate
+    family = 44_100 if sample_rate % 44_100 == 0 else 48_000
+    return family if rates is None or family in rates else 48_000
 
 
 def open_encoder(
@@ -107,25 +118,26 @@ class _Sink:
     """The file libsndfile writes into: keeps the first error, which libsndfile itself forgets."""
 
     def __init__(self, path: Path) -> None:
-        file: Any = path.open("r+b", buffering=2**20)
+        # Unbuffered: a buffer would bring its errors up in a seek, where nobody can report them.
+        file: Any = path.open("r+b", buffering=0)
         self._file = file
         self.problem: OSError | None = None
         self.tell = file.tell
         self.seek = file.seek
         self.readinto = file.readinto
+        self.close = file.close
 
     def write(self, data: bytes) -> int:
+        rest = memoryview(data)
         try:
-            return int(self._file.write(data))
+            while rest:
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
             self.problem = self.problem or error
-            return 0
+        return len(data) - len(rest)
 
     def flush(self) -> None:
-        return None
-
-    def close(self) -> None:
-        self._file.close()
+        """Nothing to flush."""
 
 
 class _SndfileEncoder:
@@ -136,6 +148,7 @@ class _SndfileEncoder:
         self._container = container
         self._bit_depth = 0 if container in LOSSY else bit_depth
         self._bytes = 0
+        self._pending: npt.NDArray[Any] = np.empty((0, channels), np.float32)
         settings = dict(_SNDFILE[container])
         if self._bit_depth:
             settings["subtype"] = "FLOAT" if bit_depth == 32 else f"PCM_{bit_depth}"
@@ -161,17 +174,34 @@ class _SndfileEncoder:
             raise ParameterError(
                 "aiff cannot hold more than 4 GiB", hint="Choose wav, which becomes RF64, or flac."
             )
-        frames = np.ascontiguousarray(frames)
-        for start in range(0, len(frames), _SLICE_FRAMES):
-            with self._watched():
-                self._file.write(frames[start : start + _SLICE_FRAMES])
+        frames = (
+            np.concatenate([self._pending, frames]) if len(self._pending) else np.ascontiguousarray(frames)
+        )
+        whole = len(frames) // _SLICE_FRAMES * _SLICE_FRAMES
+        for start in range(0, whole, _SLICE_FRAMES):
+            self._put(frames[start : start + _SLICE_FRAMES])
+        self._pending = frames[whole:].copy()
+
+    def _put(self, frames: npt.NDArray[Any]) -> None:
+        """Write, and raise what the system said about it, whatever libsndfile makes of that."""
+        try:
+            self._file.write(frames)
+        except (RuntimeError, AssertionError) as error:
+            raise self._sink.problem or OSError(str(error)) from error
+        if self._sink.problem is not None:
+            raise self._sink.problem
 
     def close(self) -> None:
         try:
-            with self._watched():
-                self._file.close()
+            if len(self._pending):
+                self._put(self._pending)
+            self._file.close()
+        except RuntimeError as error:
+            raise self._sink.problem or OSError(str(error)) from error
         finally:
             self._sink.close()
+        if self._sink.problem is not None:
+            raise self._sink.problem
         if self._container in ("ogg", "opus"):
             ogg.set_serial(self._path, _OGG_SERIAL)
         if self._container == "aiff" and self._bit_depth == 32:
@@ -182,16 +212,6 @@ class _SndfileEncoder:
             self._file.close()
         with contextlib.suppress(OSError):
             self._sink.close()
-
-    @contextlib.contextmanager
-    def _watched(self) -> Any:
-        """Raise what the system said about a write, whatever libsndfile made of it."""
-        try:
-            yield
-        except (RuntimeError, AssertionError) as error:
-            raise self._sink.problem or OSError(str(error)) from error
-        if self._sink.problem is not None:
-            raise self._sink.problem
 
 
 def _blank_peak_time(path: Path) -> None:

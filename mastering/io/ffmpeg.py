@@ -87,7 +87,7 @@ def open_ffmpeg(path: str) -> Decoded:
         sample_rate=stream.rate,
         channels=stream.channels,
         header_frames=frames,
-        exact=False,
+        exact_frames=None,
         bit_depth=None,
         lossy=not context.name.startswith(("pcm_", "dsd_")) and context.name not in _LOSSLESS,
         may_be_nonfinite=True,

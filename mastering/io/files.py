@@ -3,13 +3,14 @@
 A file is decoded in a process of its own (see `worker`), so that no file can take the run
 down. What decodes to at most CACHE_BYTES is decoded once, when it is opened, and kept; a
 longer file is decoded again for every pass and needs no more memory than one block.
-`frames` is always what really decodes: integer PCM is trusted once its last frame has been
-seen, everything else that is too long to keep is counted in one pass when it is opened.
+`frames` is always what really decodes: integer PCM and FLAC are trusted once their last
+frame has been seen (a FLAC damaged further ahead is refused when the damage is met), all
+else that is too long to keep is counted in one pass when it is opened.
 
 Codes of the errors raised: file_missing, is_directory, not_a_file, no_permission,
 file_empty, not_audio, no_audio_stream, no_frames, not_finite, too_many_channels,
 unsupported_rate, unknown_layout, format_changes, decoder_timeout, decoder_crashed,
-file_changed. Notices: truncated, damaged, downmixed, several_streams.
+file_changed, damaged, file_closed; and EnvironmentProblem decoder_not_started. Notices: truncated, damaged, downmixed, several_streams.
 """
 
 from __future__ import annotations
@@ -124,8 +125,8 @@ class FileSource:
         """Read-only float32 [channels, BLOCK_FRAMES] from the start, the last block shorter; finite.
 
         Raises:
-            AudioFileError: the file changed since it was opened ("file_changed"), or its decoder
-                hangs or crashes.
+            AudioFileError: the file changed since it was opened ("file_changed"), a long file turns
+                out to be damaged ("damaged"), or its decoder hangs or crashes.
         """
         if self._closed:
             raise AudioFileError(f"{self.path}: it has been closed", code="file_closed")
@@ -148,9 +149,9 @@ class FileSource:
     def _first_pass(self, decoder: DecoderProcess, header: Header) -> int:
         """Keep the samples if they are few enough; the number of frames in any case."""
         frame_bytes = 4 * self.channels
-        if header.exact and (header.header_frames or 0) * frame_bytes > CACHE_BYTES:
+        if header.exact_frames is not None and header.exact_frames * frame_bytes > CACHE_BYTES:
             self._kept = None
-            return header.header_frames or 0
+            return header.exact_frames
         frames = 0
         for block in decoder.blocks(self.channels):
             frames += block.shape[1]
@@ -176,18 +177,19 @@ class FileSource:
                 self._running.remove(decoder)
         self._check_unchanged()
         if frames != self.frames:
-            raise self._changed(f"{self.frames:,} frames at first, {frames:,} now")
+            raise AudioFileError(
+                f"{self.path}: it is damaged: {frames:,} of its {self.frames:,} frames can be decoded",
+                hint="Export it again, or cut the damaged part off in an editor.",
+                code="damaged",
+            )
 
     def _check_unchanged(self) -> None:
         if _fingerprint(self.path) != self._fingerprint:
-            raise self._changed("its size or time stamp differs")
-
-    def _changed(self, how: str) -> AudioFileError:
-        return AudioFileError(
-            f"{self.path}: the file changed while it was being read ({how})",
-            hint="Wait until it is completely written, then run again.",
-            code="file_changed",
-        )
+            raise AudioFileError(
+                f"{self.path}: the file changed while it was being read",
+                hint="Wait until it is completely written, then run again.",
+                code="file_changed",
+            )
 
 
 def open_source(

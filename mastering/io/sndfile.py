@@ -18,7 +18,7 @@ import soundfile
 from mastering.audio import BLOCK_FRAMES
 from mastering.io import riff
 from mastering.io.channels import speakers_of_mask, usual_speakers
-from mastering.io.stream import Decoded, Header, NoSamplesError
+from mastering.io.stream import Decoded, Header, NoSamplesError, truncated
 
 __all__ = ["open_sndfile"]
 
@@ -44,19 +44,21 @@ def open_sndfile(path: str) -> Decoded:
     lossless = file.subtype.startswith(_LOSSLESS)
     promised = _promised_frames(path) if lossless else None
     container = file.format.lower().replace("wavex", "wav")
+    promised = file.frames if promised is None else promised
+    whole = _is_whole(name, file)
     header = Header(
         container="opus" if file.subtype == "OPUS" else container,
         codec=file.subtype.lower(),
         description=f"{file.format_info.split(' (')[0]}, {file.subtype_info}",
         sample_rate=file.samplerate,
         channels=file.channels,
-        header_frames=promised if promised is not None else file.frames,
-        exact=_is_whole(name, file),
+        header_frames=promised,
+        exact_frames=file.frames if whole else None,
         bit_depth=_bit_depth(file.subtype),
         lossy=not lossless,
         may_be_nonfinite=not file.subtype.startswith("PCM"),
         speakers=_speakers(path, file.format, file.channels),
-        notices=(),
+        notices=(truncated(promised, file.frames),) if whole and promised > file.frames else (),
     )
     damaged: list[str] = []
     return Decoded(header=header, blocks=_blocks(name, file, damaged), damaged=damaged)

@@ -19,7 +19,18 @@ import numpy.typing as npt
 
 from mastering.io.info import Notice
 
-__all__ = ["END", "HEADER", "MESSAGE", "REFUSED", "SAMPLES", "Decoded", "Header", "NoSamplesError", "Refused"]
+__all__ = [
+    "END",
+    "HEADER",
+    "MESSAGE",
+    "REFUSED",
+    "SAMPLES",
+    "Decoded",
+    "Header",
+    "NoSamplesError",
+    "Refused",
+    "truncated",
+]
 
 MESSAGE = struct.Struct("<cI")
 HEADER, SAMPLES, END, REFUSED = b"H", b"S", b"E", b"X"
@@ -30,7 +41,7 @@ class Header:
     """What a decoder knows after opening a file; the first fields are those of FileInfo.
 
     Attributes:
-        exact: `header_frames` are certainly what decoding gives.
+        exact_frames: what decoding will certainly give; None where only decoding can tell.
         may_be_nonfinite: the samples have to be checked for NaN and infinity.
         speakers: one name per channel, () where unknown.
     """
@@ -41,7 +52,7 @@ class Header:
     sample_rate: int
     channels: int
     header_frames: int | None
-    exact: bool
+    exact_frames: int | None
     bit_depth: int | None
     lossy: bool
     may_be_nonfinite: bool
@@ -59,6 +70,13 @@ class Decoded:
     header: Header
     blocks: Iterator[npt.NDArray[Any]]
     damaged: list[str] = field(default_factory=list)
+
+
+def truncated(promised: int, frames: int, *, damaged: bool = False) -> Notice:
+    """The notice of a file that holds less than its header promises."""
+    what = "cut off or damaged" if damaged else "cut off"
+    text = f"The file is {what}: its header promises {promised:,} frames, {frames:,} are there."
+    return Notice(code="truncated", message=text)
 
 
 class NoSamplesError(RuntimeError):

@@ -81,7 +81,7 @@ class DecoderProcess:
         """The first message."""
         kind, size = self._next()
         if kind != HEADER:
-            raise self._broken()
+            raise self._crashed("it sent an unreadable answer")
         fields = self._json(size)
         fields["speakers"] = tuple(fields["speakers"])
         fields["notices"] = tuple(Notice(**notice) for notice in fields["notices"])
@@ -95,7 +95,7 @@ class DecoderProcess:
                 self.notices = tuple(Notice(**notice) for notice in self._json(size)["notices"])
                 return
             if kind != SAMPLES or size % (4 * channels):
-                raise self._broken()
+                raise self._crashed("it sent an unreadable answer")
             block = np.empty((channels, size // (4 * channels)), np.float32)
             self._fill(block.data.cast("B"))
             block.flags.writeable = False
@@ -148,11 +148,14 @@ class DecoderProcess:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1.0)
         status = self._process.poll()
-        how = "it sent an unreadable answer" if status is None else f"exit status {status}"
-        if status is not None and status < 0:
-            how = f"signal {-status}"
-            with contextlib.suppress(ValueError):
-                how = signal.Signals(-status).name
+        if status is None or status >= 0:
+            return self._crashed(f"exit status {status}")
+        try:
+            return self._crashed(signal.Signals(-status).name)
+        except ValueError:
+            return self._crashed(f"signal {-status}")
+
+    def _crashed(self, how: str) -> AudioFileError:
         return AudioFileError(
             f"{self._path}: the decoder crashed on this file ({how})",
             hint="The file is probably damaged: open it in an editor and export it again.",

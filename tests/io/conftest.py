@@ -55,6 +55,7 @@ def write_av() -> WriteAv:
     ) -> Path:
         with av.open(str(path), "w", format=container) as output:
             stream = output.add_stream(codec, rate=sample_rate, layout=layout)
+            stream.bit_rate = 192_000
             resampler = av.AudioResampler(format=stream.format.name, layout=layout, rate=sample_rate)
             frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
             frame.sample_rate, frame.pts, frame.time_base = sample_rate, 0, Fraction(1, sample_rate)

@@ -29,7 +29,8 @@ def say(kind, data):
     sys.stdout.buffer.write(struct.pack("<cI", kind, len(data)) + data)
     sys.stdout.flush()
 header = dict(container="wav", codec="pcm_16", description="", sample_rate=44100, channels=2)
-header |= dict(header_frames=10**6, exact=False, bit_depth=16, lossy=False, may_be_nonfinite=False, speakers=[], notices=[])
+header |= dict(header_frames=10**6, exact_frames=None, bit_depth=16, lossy=False)
+header |= dict(may_be_nonfinite=False, speakers=[], notices=[])
 say(b"H", json.dumps(header).encode())
 say(b"S", bytes(8 * 1000))
 """
@@ -234,11 +235,16 @@ def test_a_length_that_a_stream_could_not_know_is_no_promise(
         assert source.notices == ()
 
 
-def test_a_file_that_was_cut_off(tmp_path: Path, wav_header: WavHeader) -> None:
+@pytest.mark.parametrize("cache_bytes", [files.CACHE_BYTES, 0])
+def test_a_file_that_was_cut_off(
+    tmp_path: Path, wav_header: WavHeader, monkeypatch: pytest.MonkeyPatch, cache_bytes: int
+) -> None:
+    monkeypatch.setattr(files, "CACHE_BYTES", cache_bytes)
     path = tmp_path / "cut.wav"
     path.write_bytes(wav_header(4 * 1_000_000) + bytes(4 * 640_000))
     with open_source(path) as source:
         assert source.frames == 640_000
+        assert sum(block.shape[1] for block in source.blocks()) == 640_000
         (notice,) = source.notices
     assert notice.code == "truncated"
     assert "header promises 1,000,000 frames, 640,000 are there" in notice.message
@@ -282,6 +288,21 @@ def test_damage_in_the_middle_is_reported(tmp_path: Path, music: Audio) -> None:
         kept = source.frames
         assert kept > music.frames // 3
         np.testing.assert_allclose(source.audio().samples, music.samples[:, :kept], atol=2**-15)
+
+
+def test_damage_in_a_long_file_is_refused_when_it_is_met(
+    tmp_path: Path, music: Audio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "CACHE_BYTES", 0)
+    path = tmp_path / "damaged.flac"
+    soundfile.write(path, music.samples.T, 44_100)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 400] = bytes(400)
+    path.write_bytes(data)
+    with open_source(path) as source, pytest.raises(AudioFileError) as caught:
+        list(source.blocks())
+    assert caught.value.code == "damaged"
+    assert "of its 88,200 frames" in caught.value.message
 
 
 def test_a_file_that_changes_between_two_passes(wav: Path, monkeypatch: pytest.MonkeyPatch) -> None:

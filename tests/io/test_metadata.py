@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import math
-import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -74,7 +73,7 @@ def test_tags_and_cover_travel_from_any_format_to_any(tmp_path: Path, source: st
 
 
 def test_other_programs_find_the_tags(tmp_path: Path) -> None:
-    """mutagen's own classes stand for them: the names each format's players look for."""
+    """The classes of mutagen stand for them: the names each format's players look for."""
     metadata = Metadata(tags=TAGS, pictures=(COVER,))
     flac = _mutagen.flac.FLAC(silence(tmp_path / "a.flac", "flac", metadata))
     assert (flac["tracknumber"], flac["tracktotal"], flac["artist"]) == (["3"], ["12"], list(TAGS["artist"]))
@@ -290,12 +289,12 @@ def test_metadata_written_twice_stands_once(tmp_path: Path, loudness: Features) 
     write_metadata(path, Metadata(tags={"title": ("new",)}, cues=(CuePoint(frame=7, name="b"),)), loudness)
     assert read_metadata(path).tags == {"title": ("new",)}
     assert read_metadata(path).cues == (CuePoint(frame=7, name="b"),)
-    assert os.path.getsize(path) == struct.unpack_from("<I", path.read_bytes(), 4)[0] + 8
+    assert path.stat().st_size == struct.unpack_from("<I", path.read_bytes(), 4)[0] + 8
     assert soundfile.info(path).frames == 5_000
 
 
 def test_foreign_chunks_are_read_from_other_programs_files(tmp_path: Path, wav: Path) -> None:
-    """bext of version 0 in Latin text, cue points without names, chunks of odd size, an ID3 chunk in capitals."""
+    """A bext of version 0 in Latin text, a cue point without a name, a chunk of odd size."""
     data = wav.read_bytes()
     bext = (
         b"B\xfchne".ljust(256, b"\0") + b"Recorder".ljust(32, b"\0") + bytes(32) + b"2020-01-02" + b"03:04:05"

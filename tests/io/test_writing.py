@@ -19,7 +19,7 @@ import soundfile
 from mastering.audio import Audio, Samples
 from mastering.dsp.dither import Dither
 from mastering.errors import AudioFileError, EnvironmentProblem, ParameterError, TonmeisterError
-from mastering.io import atomic, wav
+from mastering.io import wav
 from mastering.io.files import open_source, write_text_atomic
 from mastering.io.metadata import CuePoint, Metadata, Picture
 from mastering.io.tags import read_metadata
@@ -27,10 +27,17 @@ from mastering.io.writer import open_writer
 from mastering.measure.features import Features
 from mastering.target import CONTAINERS
 
-EVERY = [
-    ("wav", 16), ("wav", 24), ("wav", 32), ("aiff", 16), ("aiff", 24), ("aiff", 32), ("flac", 16), ("flac", 24),
-    ("mp3", 24), ("ogg", 24), ("opus", 24), ("m4a", 24),
-]  # fmt: skip
+PCM = [
+    ("wav", 16),
+    ("wav", 24),
+    ("wav", 32),
+    ("aiff", 16),
+    ("aiff", 24),
+    ("aiff", 32),
+    ("flac", 16),
+    ("flac", 24),
+]
+EVERY = [*PCM, ("mp3", 24), ("ogg", 24), ("opus", 24), ("m4a", 24)]
 METADATA = Metadata(
     tags={"title": ("Ein Lied",), "artist": ("A", "B"), "tracknumber": ("3/12",)},
     pictures=(Picture(mime="image/png", data=b"\x89PNG\r\n\x1a\n" + bytes(70_000)),),
@@ -48,8 +55,8 @@ def write(path: Path, samples: Samples, container: str, bit_depth: int, **option
     return path
 
 
-def leftovers(folder: Path) -> list[str]:
-    return [name for name in os.listdir(folder) if name.startswith(atomic.TEMPORARY_PREFIX)]
+def contents(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 # What is written
@@ -94,7 +101,7 @@ def test_full_scale_integers_survive(tmp_path: Path, container: str) -> None:
 def test_two_runs_write_the_same_bytes(
     tmp_path: Path, music: Audio, loudness: Features, container: str, bit_depth: int
 ) -> None:
-    """Also a second later (no clock), with other blocks' temporary names (no random number), and with tags."""
+    """Also a second later (no clock), under another temporary name (no random number), and with tags."""
     digests = set()
     for run in range(2):
         path = tmp_path / f"{run}.bin"
@@ -106,7 +113,8 @@ def test_two_runs_write_the_same_bytes(
                 writer.write(music.samples[:, start : min(start + 9_000, 44_100)])
             writer.commit(metadata=METADATA, loudness=loudness)
         digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
-        time.sleep(1.01 if (container, bit_depth) in (("aiff", 32), ("m4a", 24)) else 0.0)
+        if run == 0 and (container, bit_depth) in (("aiff", 32), ("m4a", 24)):
+            time.sleep(1.01)  # the formats that have a place for the time, in whole seconds
     assert len(digests) == 1
 
 
@@ -243,7 +251,7 @@ def test_what_a_container_cannot_hold(
     with pytest.raises(ParameterError) as caught:
         open_writer(tmp_path / "a", container=container, **({"sample_rate": 44_100, "channels": 2} | options))  # type: ignore[arg-type]
     assert text in caught.value.message
-    assert os.listdir(tmp_path) == []
+    assert contents(tmp_path) == []
 
 
 def test_opus_says_what_to_do(tmp_path: Path) -> None:
@@ -257,17 +265,17 @@ def test_not_finite_samples_are_not_written(tmp_path: Path, bad: float) -> None:
     with pytest.raises(ParameterError) as caught:
         write(tmp_path / "a.wav", np.array([[0.0, bad]], np.float32), "wav", 16)
     assert caught.value.code == "not_finite"
-    assert os.listdir(tmp_path) == []
+    assert contents(tmp_path) == []
 
 
-def test_a_block_of_another_layout_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match="shape"):
-        write(tmp_path / "a.wav", np.zeros((2, 4), np.float32).T, "wav", 16)  # four channels of two frames
+@pytest.mark.parametrize("shape", [(1, 4), (4, 2), (4,)])
+def test_a_block_of_another_layout_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
     with (
         pytest.raises(ParameterError, match="shape"),
         open_writer(tmp_path / "a.wav", sample_rate=44_100, channels=2) as writer,
     ):
-        writer.write(np.zeros((1, 4), np.float32))
+        writer.write(np.zeros(shape, np.float32))
+    assert contents(tmp_path) == []
 
 
 def test_nothing_written_is_no_file(tmp_path: Path) -> None:
@@ -277,7 +285,7 @@ def test_nothing_written_is_no_file(tmp_path: Path) -> None:
     ):
         pass
     assert caught.value.code == "no_frames"
-    assert os.listdir(tmp_path) == []
+    assert contents(tmp_path) == []
 
 
 # Whole or not at all
@@ -292,7 +300,7 @@ def test_the_name_appears_only_at_the_end(tmp_path: Path, music: Audio, loudness
             assert finished.frames == music.frames
         writer.commit(metadata=METADATA, loudness=loudness)
         assert path.exists()
-    assert os.listdir(tmp_path) == ["out.wav"]
+    assert contents(tmp_path) == ["out.wav"]
 
 
 @pytest.mark.parametrize(("container", "bit_depth"), EVERY)
@@ -306,14 +314,14 @@ def test_an_error_leaves_nothing_behind(tmp_path: Path, music: Audio, container:
     ):
         writer.write(music.samples)
         raise KeyboardInterrupt
-    assert os.listdir(tmp_path) == []
+    assert contents(tmp_path) == []
 
 
 def test_discard_is_no_commit(tmp_path: Path, music: Audio) -> None:
     with open_writer(tmp_path / "a.wav", sample_rate=44_100, channels=2) as writer:
         writer.write(music.samples)
         writer.discard()
-    assert os.listdir(tmp_path) == []
+    assert contents(tmp_path) == []
 
 
 def test_an_existing_file_is_kept_without_force(tmp_path: Path, music: Audio) -> None:
@@ -344,7 +352,7 @@ def test_a_file_that_appears_meanwhile_is_kept(
         path.write_text("precious")
     assert caught.value.code == "file_exists"
     assert path.read_text() == "precious"
-    assert leftovers(tmp_path) == []
+    assert contents(tmp_path) == ["a.wav"]
     path.unlink()
     write(path, music.samples, "wav", 16)
     assert open_source(path).frames == music.frames
@@ -389,7 +397,7 @@ def test_a_name_that_is_too_long(tmp_path: Path, music: Audio) -> None:
     with pytest.raises(AudioFileError) as caught:
         write(tmp_path / ("x" * 252 + ".wav"), music.samples, "wav", 16)
     assert caught.value.code == "name_too_long"
-    assert os.listdir(tmp_path) == []
+    assert contents(tmp_path) == []
 
 
 def test_a_folder_that_does_not_exist(tmp_path: Path, music: Audio) -> None:
@@ -438,11 +446,11 @@ def test_a_full_disk_is_said_and_left_clean(small_disk: Path, container: str, bi
         write(small_disk / "a.bin", noise, container, bit_depth)
     assert caught.value.code == "disk_full"
     assert "MB free" in caught.value.message
-    assert os.listdir(small_disk) == []
+    assert contents(small_disk) == []
 
 
 def test_a_disk_that_fills_up_with_the_tags(small_disk: Path, music: Audio) -> None:
-    cover = Picture(mime="image/png", data=bytes(250_000))
+    cover = Picture(mime="image/png", data=bytes(262_000))
     for container in ("wav", "flac", "ogg", "mp3", "aiff"):
         with (
             pytest.raises(EnvironmentProblem) as caught,
@@ -453,7 +461,7 @@ def test_a_disk_that_fills_up_with_the_tags(small_disk: Path, music: Audio) -> N
             writer.write(music.samples[:, :5_000])
             writer.commit(metadata=Metadata(pictures=(cover,)))
         assert caught.value.code == "disk_full"
-        assert os.listdir(small_disk) == []
+        assert contents(small_disk) == []
 
 
 def test_too_little_space_is_said_before_the_work(small_disk: Path) -> None:
@@ -461,7 +469,7 @@ def test_too_little_space_is_said_before_the_work(small_disk: Path) -> None:
         open_writer(small_disk / "a.wav", sample_rate=44_100, channels=2, frames=10**9)
     assert caught.value.code == "disk_full"
     assert "6,002 MB needed" in caught.value.message
-    assert os.listdir(small_disk) == []
+    assert contents(small_disk) == []
 
 
 LIMITED = """
@@ -473,7 +481,8 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 noise = (0.2 * np.random.default_rng(0).standard_normal((2, 5 * 48_000))).astype(np.float32)
 for container in sys.argv[2:]:
     try:
-        with open_writer(f"{sys.argv[1]}/a.{container}", sample_rate=48_000, channels=2, container=container) as writer:
+        path = f"{sys.argv[1]}/a.{container}"
+        with open_writer(path, sample_rate=48_000, channels=2, container=container) as writer:
             writer.write(noise)
     except TonmeisterError as error:
         print(container, error.code)
@@ -487,7 +496,7 @@ def test_a_file_larger_than_allowed_is_said_and_left_clean(tmp_path: Path) -> No
         [sys.executable, "-c", LIMITED, tmp_path, *CONTAINERS], capture_output=True, text=True, check=True
     )
     assert answer.stdout.split("\n")[:-1] == [f"{container} file_too_large" for container in CONTAINERS]
-    assert os.listdir(tmp_path) == []
+    assert contents(tmp_path) == []
     assert answer.stderr == ""
 
 
@@ -505,11 +514,11 @@ def test_texts_follow_the_same_rules(tmp_path: Path) -> None:
     assert path.read_text() == "other"
     with pytest.raises(TonmeisterError):
         write_text_atomic(tmp_path / "no" / "report.json", "")
-    assert os.listdir(tmp_path) == ["report.json"]
+    assert contents(tmp_path) == ["report.json"]
 
 
 def test_a_text_on_a_full_disk(small_disk: Path) -> None:
     with pytest.raises(EnvironmentProblem) as caught:
         write_text_atomic(small_disk / "report.html", "x" * 10**6)
     assert caught.value.code == "disk_full"
-    assert os.listdir(small_disk) == []
+    assert contents(small_disk) == []
