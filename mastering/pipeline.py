@@ -6,11 +6,8 @@ songs of a call share one chain and one limiter gain, so their relative levels a
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 import numpy as np
 
@@ -23,6 +20,7 @@ from mastering.measure.features import Features, analyse
 from mastering.measure.loudness import KPower, gated_loudness
 from mastering.measure.peaks import TruePeakMeter
 from mastering.ports import MatchRequest, MatchResult, find_matcher
+from mastering.prefetch import prefetched
 from mastering.styles import Limits
 from mastering.target import DeliverySpec
 from mastering.units import gain_to_db
@@ -38,7 +36,6 @@ __all__ = [
     "level_loop",
     "limited",
     "master",
-    "prefetched",
 ]
 
 HOLD_BYTES = 192 * 1024 * 1024
@@ -47,47 +44,6 @@ HOLD_BYTES = 192 * 1024 * 1024
 LOUDNESS_TOLERANCE_LU = 0.03
 PEAK_TOLERANCE_DB = 0.02
 MAX_PASSES = 4
-
-T = TypeVar("T")
-
-
-def prefetched(items: Iterator[T], depth: int = 3) -> Iterator[T]:
-    """The same items, computed ahead in a thread: kernels release the GIL, so two cores work."""
-    ready: queue.Queue[tuple[bool, object]] = queue.Queue(maxsize=depth)
-    stop = threading.Event()
-
-    def work() -> None:
-        try:
-            for item in items:
-                if not _put(ready, stop, (True, item)):
-                    return
-            _put(ready, stop, (False, None))
-        except BaseException as error:  # handed over and raised in the caller's thread
-            _put(ready, stop, (False, error))
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        while True:
-            more, value = ready.get()
-            if not more:
-                if isinstance(value, BaseException):
-                    raise value
-                return
-            yield value  # type: ignore[misc]  # an item of T
-    finally:
-        stop.set()
-        thread.join()
-
-
-def _put(ready: queue.Queue[tuple[bool, object]], stop: threading.Event, entry: tuple[bool, object]) -> bool:
-    while not stop.is_set():
-        try:
-            ready.put(entry, timeout=0.1)
-        except queue.Full:
-            continue
-        return True
-    return False
 
 
 class Held:

@@ -13,8 +13,9 @@ from generation.piece import render_piece
 from mastering.audio import Audio
 from mastering.library import load_style
 from mastering.measure.features import analyse
-from mastering.pipeline import Held, album_features, master, prefetched
+from mastering.pipeline import Held, album_features, master
 from mastering.ports import MatchRequest
+from mastering.prefetch import prefetched
 from mastering.styles import Limits
 from mastering.target import DeliverySpec
 

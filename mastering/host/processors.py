@@ -28,7 +28,7 @@ from mastering.dsp.fir import StreamingFir, curve_at, linear_phase_taps
 from mastering.dsp.resample import RATES_HZ, Resampler
 from mastering.dsp.stereo import to_left_right, to_mid_side
 
-__all__ = ["Processor", "processors"]
+__all__ = ["Compressors", "Processor", "processors"]
 
 
 class Processor(Protocol):
@@ -109,7 +109,7 @@ class _LinearPhase:
         return to_left_right(samples) if self._stereo else samples
 
 
-class _Compressors:
+class Compressors:
     """A compressor, or several on bands; `reduction_db` is the deepest of the last block, per band."""
 
     def __init__(self, step: Compressor | MultibandCompressor, sample_rate: int, channels: int) -> None:
@@ -208,4 +208,4 @@ def _processor(
         return _Equalizer(step, sample_rate, channels)
     if isinstance(step, Saturation):
         return _Saturation(step, sample_rate, channels)
-    return _Compressors(step, sample_rate, channels)
+    return Compressors(step, sample_rate, channels)

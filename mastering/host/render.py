@@ -6,19 +6,20 @@ input came: streaming and one-shot give the same samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 import numpy as np
 
 from mastering.audio import BLOCK_FRAMES, Audio, AudioSource, Samples
 from mastering.chain import Step
 from mastering.dsp.resample import Resampler, resampled_frames
-from mastering.host.processors import Processor, _Compressors, processors
+from mastering.host.processors import Compressors, Processor, processors
+from mastering.prefetch import prefetched
 
 __all__ = ["Rendered", "reblock", "render"]
 
 
-def reblock(parts: Iterable[Samples], channels: int) -> Iterator[Samples]:
+def reblock(parts: Iterable[Samples], channels: int) -> Generator[Samples, None, None]:
     """The same samples in blocks of BLOCK_FRAMES, the last one shorter."""
     held: list[Samples] = []
     count = 0
@@ -38,6 +39,15 @@ def _run(processor: Processor, blocks: Iterable[Samples]) -> Iterator[Samples]:
     for block in blocks:
         yield processor.process(block)
     yield processor.flush()
+
+
+def _watched(
+    compressors: Compressors, blocks: Iterable[Samples], curves: list[list[float]]
+) -> Iterator[Samples]:
+    for block in blocks:
+        yield compressors.process(block)
+        for curve, reduction_db in zip(curves, compressors.reduction_db, strict=True):
+            curve.append(reduction_db)
 
 
 class Rendered:
@@ -60,11 +70,17 @@ class Rendered:
         self.compressor_reduction_db: dict[str, list[float]] = {}
 
     def blocks(self) -> Iterator[Samples]:
-        """Rendered blocks; fills `compressor_reduction_db` with the deepest gain of each block and band."""
+        """Rendered blocks, each processor in a thread of its own.
+
+        Fills `compressor_reduction_db` with the deepest gain of each block and band.
+        """
         stream: Iterable[Samples] = self._source.blocks()
         self.compressor_reduction_db = {}
         for processor in processors(self._steps, self._source.sample_rate, self.channels):
-            stream = reblock(self._watched(processor, stream), self.channels)
+            parts = _run(processor, stream)
+            if isinstance(processor, Compressors):
+                parts = _watched(processor, stream, self._new_curves(processor.labels))
+            stream = prefetched(reblock(parts, self.channels), depth=2)
         if self.sample_rate != self._source.sample_rate:
             stream = reblock(self._resampled(stream), self.channels)
         yield from stream
@@ -75,18 +91,12 @@ class Rendered:
             yield resampler.push(block)
         yield resampler.flush()
 
-    def _watched(self, processor: Processor, blocks: Iterable[Samples]) -> Iterator[Samples]:
-        if not isinstance(processor, _Compressors):
-            yield from _run(processor, blocks)
-            return
-        curves: list[list[float]] = [[] for _ in processor.labels]
-        for label, curve in zip(processor.labels, curves, strict=True):
+    def _new_curves(self, labels: tuple[str, ...]) -> list[list[float]]:
+        curves: list[list[float]] = [[] for _ in labels]
+        for label, curve in zip(labels, curves, strict=True):
             taken = label in self.compressor_reduction_db
             self.compressor_reduction_db[f"{label} (2)" if taken else label] = curve
-        for block in blocks:
-            yield processor.process(block)
-            for curve, reduction_db in zip(curves, processor.reduction_db, strict=True):
-                curve.append(reduction_db)
+        return curves
 
 
 def render(audio: Audio, steps: tuple[Step, ...], sample_rate: int | None = None) -> Audio:

@@ -2,7 +2,7 @@
 
 Reading
     files      open_source, probe, sha256: what the rest of the project calls
-    info       FileInfo and Notice: what is known about a file
+    info       FileInfo and Notice: what is known about a file        paths   what is no file at all
     worker     the parent's side of the decoder process: deadline, crash, clean-up
     decoder    the child's side: `python -m mastering.io.decoder`; they talk in `stream` messages
     sndfile    libsndfile's formats                 ffmpeg     everything else

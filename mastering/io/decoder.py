@@ -34,6 +34,7 @@ from mastering.io.stream import (
     Header,
     NoSamplesError,
     Refused,
+    truncated,
 )
 
 __all__ = ["main"]

@@ -10,14 +10,13 @@ else that is too long to keep is counted in one pass when it is opened.
 Codes of the errors raised: file_missing, is_directory, not_a_file, no_permission,
 file_empty, not_audio, no_audio_stream, no_frames, not_finite, too_many_channels,
 unsupported_rate, unknown_layout, format_changes, decoder_timeout, decoder_crashed,
-file_changed, damaged, file_closed; and EnvironmentProblem decoder_not_started. Notices: truncated, damaged, downmixed, several_streams.
+file_changed, damaged, file_closed; and an EnvironmentProblem: decoder_not_started. Notices:
+truncated, damaged, downmixed, several_streams.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from mastering.audio import Audio, Samples
 from mastering.errors import AudioFileError
 from mastering.io.atomic import write_text_atomic
 from mastering.io.info import FileInfo, Notice
+from mastering.io.paths import check_readable
 from mastering.io.stream import Header
 from mastering.io.worker import DECODER, DecoderProcess
 from mastering.units import ranges
@@ -211,7 +211,7 @@ def open_source(
         AudioFileError: with one of the codes in the module's description.
     """
     path = Path(path)
-    _check_path(path)
+    check_readable(path)
     return FileSource(path, downmix=downmix, timeout_s=timeout_s, command=decoder_command)
 
 
@@ -222,7 +222,7 @@ def probe(path: str | Path, *, timeout_s: float = 30.0, decoder_command: Sequenc
         AudioFileError: as `open_source`, but for what only decoding can show.
     """
     path = Path(path)
-    _check_path(path)
+    check_readable(path)
     with DecoderProcess(
         path, mode="probe", downmix=False, timeout_s=timeout_s, command=decoder_command
     ) as decoder:
@@ -236,7 +236,7 @@ def sha256(path: str | Path) -> str:
         AudioFileError: the file cannot be read.
     """
     path = Path(path)
-    _check_path(path)
+    check_readable(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -247,42 +247,6 @@ def _fingerprint(path: Path) -> _Fingerprint:
     except OSError:
         return _Fingerprint(-1, 0)
     return _Fingerprint(status.st_size, status.st_mtime_ns)
-
-
-def _check_path(path: Path) -> None:
-    """Refuse what can be refused without a decoder."""
-    try:
-        status = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        raise AudioFileError(
-            f"{path}: there is no such file", hint="Check the name and the folder.", code="file_missing"
-        ) from None
-    except PermissionError:
-        raise _no_permission(path) from None
-    except (OSError, ValueError) as error:
-        raise AudioFileError(f"{path}: it cannot be opened ({error})", code="not_a_file") from None
-    if stat.S_ISDIR(status.st_mode):
-        raise AudioFileError(
-            f"{path}: it is a folder", hint="Name the audio file inside it.", code="is_directory"
-        )
-    if not stat.S_ISREG(status.st_mode):
-        raise AudioFileError(
-            f"{path}: it is a device or a pipe, not a file",
-            hint="Save it to a file first.",
-            code="not_a_file",
-        )
-    if not os.access(path, os.R_OK):
-        raise _no_permission(path)
-    if status.st_size == 0:
-        raise AudioFileError(
-            f"{path}: it is empty (0 bytes)", hint="Export or copy it again.", code="file_empty"
-        )
-
-
-def _no_permission(path: Path) -> AudioFileError:
-    return AudioFileError(
-        f"{path}: you have no permission to read it", hint="Change its permissions.", code="no_permission"
-    )
 
 
 def _file_info(path: Path, header: Header) -> FileInfo:

@@ -303,7 +303,9 @@ class _Match:
     def _denser_already(self) -> bool:
         """Whether the input has clearly less peak to loudness ratio than the references, so is left alone."""
         references = self.request.references
-        return bool(references) and self.features.plr_db < float(np.mean([r.plr_db for r in references])) - 1.0
+        return (
+            bool(references) and self.features.plr_db < float(np.mean([r.plr_db for r in references])) - 1.0
+        )
 
     def _glue(self, whole: Distribution, plr_db: float | None, done_db: float) -> Compressor | None:
         """The style's bus compressor; for a reference one that takes half of what bands left of the PLR."""

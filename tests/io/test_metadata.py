@@ -228,6 +228,24 @@ def test_bext_byte_by_byte(tmp_path: Path, loudness: Features) -> None:
     assert soundfile.info(path).frames == 5_000
 
 
+def test_ffmpeg_reads_the_same_broadcast_data(tmp_path: Path, loudness: Features) -> None:
+    """A second reader, which shares no code with ours."""
+    import av
+
+    broadcast = Broadcast(
+        description="Scene 1", originator="Studio", origination_date="2024-05-06", time_reference_frames=2**33
+    )
+    tags = {"title": TAGS["title"]}
+    path = silence(tmp_path / "a.wav", "wav", Metadata(tags=tags, broadcast=broadcast), loudness=loudness)
+    with av.open(str(path)) as container:
+        found = container.metadata
+    assert found["comment"] == "Scene 1"  # FFmpeg's name for the description
+    assert found["encoded_by"] == "Studio"
+    assert found["date"] == "2024-05-06"
+    assert found["time_reference"] == str(2**33)
+    assert found["title"] == TAGS["title"][0]
+
+
 def test_bext_is_made_where_there_was_none_and_knows_no_clock(tmp_path: Path, loudness: Features) -> None:
     path = silence(tmp_path / "a.wav", "wav", Metadata(tags={"title": ("Song",)}), loudness=loudness)
     made = read_metadata(path).broadcast
