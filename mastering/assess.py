@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mastering.errors import AudioFileError
 from mastering.measure.features import Features
-from mastering.ports import Notice
+from mastering.notice import Notice
 from mastering.report.model import Check
 from mastering.target import DeliverySpec
 from mastering.units import db_to_gain

@@ -31,8 +31,9 @@ from mastering.jobspec import MasterJob, Progress, ignore_progress
 from mastering.library import reference_limits
 from mastering.measure.envelope import STEP_S, Envelope
 from mastering.measure.features import Features, analyse
+from mastering.notice import Notice
 from mastering.pipeline import HOLD_BYTES, Held, Levels, Limited, album_features, level_loop
-from mastering.ports import MatchRequest, MatchResult, Notice, find_matcher
+from mastering.ports import MatchRequest, MatchResult, find_matcher
 from mastering.report.model import Curves, Report
 from mastering.styles import Limits
 from mastering.target import DeliverySpec, Recipe
@@ -49,7 +50,7 @@ def analyse_file(source: Path, *, downmix: bool = False) -> tuple[Features, tupl
         AudioFileError: the file cannot be read.
     """
     with open_source(source, downmix=downmix) as audio:
-        return analyse(audio, threads=2), _read_notices(audio)
+        return analyse(audio, threads=2), audio.notices
 
 
 def master_file(
@@ -248,13 +249,14 @@ class _Run:
         envelope = Envelope(source)
         before = analyse(envelope, threads=1 if self._job.references else 2)
         refuse_unmeasurable(path, before, "the input")
+        metadata, unread = _metadata_of(path)
         return _Song(
             source=source,
             output=output,
             before=before,
             envelope=tuple(envelope.peaks),
-            metadata=read_metadata(path),
-            notices=(*_read_notices(source), *input_notices(before)),
+            metadata=metadata,
+            notices=(*source.notices, *unread, *input_notices(before)),
         )
 
     def _limits(self) -> Limits:
@@ -439,8 +441,12 @@ def _discard(passes: Sequence[_Pass]) -> None:
         done.writer.discard()
 
 
-def _read_notices(source: FileSource) -> tuple[Notice, ...]:
-    return tuple(Notice(code=notice.code, message=notice.message) for notice in source.notices)
+def _metadata_of(path: Path) -> tuple[Metadata, tuple[Notice, ...]]:
+    """Tags of a file; damaged ones are left out with a notice, for the music may be fine all the same."""
+    try:
+        return read_metadata(path), ()
+    except AudioFileError as error:
+        return Metadata(), (Notice(code=error.code, message=f"{error.message}; they were not carried over."),)
 
 
 def _curves(song: _Song, after: tuple[float, ...], reduction_db: tuple[float, ...]) -> Curves:

@@ -13,22 +13,15 @@ from typing import Annotated, Any, Literal, Protocol, TypeAlias
 from mastering.chain import MasteringChain
 from mastering.errors import ParameterError
 from mastering.measure.features import Features
+from mastering.notice import Notice
 from mastering.styles import Limits, Style
 from mastering.target import DeliverySpec
 from mastering.units import Range, check_ranges
 
-__all__ = ["ASPECTS", "Aspect", "MatchRequest", "MatchResult", "Matcher", "Notice", "find_matcher"]
+__all__ = ["ASPECTS", "Aspect", "MatchRequest", "MatchResult", "Matcher", "find_matcher"]
 
 Aspect: TypeAlias = Literal["tone", "dynamics", "width", "level"]
 ASPECTS: tuple[Aspect, ...] = ("tone", "dynamics", "width", "level")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """Something the user should know that is not a failure: a stable code and one sentence."""
-
-    code: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from mastering.codec import to_json, to_plain
 
 if TYPE_CHECKING:
     from mastering.measure.features import Features
-    from mastering.ports import Notice
+    from mastering.notice import Notice
     from mastering.report.model import Report
 
 __all__ = ["document", "failed_master", "failed_measurement", "master_entry", "measurement", "write"]

@@ -53,43 +53,32 @@ class Failure:
 
 def describe(error: BaseException) -> Failure:
     """The Failure that an exception means."""
+    code, message, hint, exit_code = _meaning(error)
     trace = "".join(traceback.format_exception(error))
+    return Failure(code=code, message=message, hint=hint, exit_code=exit_code, trace=trace)
+
+
+def _meaning(error: BaseException) -> tuple[str, str, str, int]:
+    """Code, message, hint and exit code of an exception."""
     if isinstance(error, TonmeisterError):
-        return Failure(
-            code=error.code, message=error.message, hint=error.hint, exit_code=error.exit_code, trace=trace
-        )
+        return error.code, error.message, error.hint, error.exit_code
     if isinstance(error, MemoryError):
-        return Failure(
-            code="out_of_memory",
-            message="the machine ran out of memory",
-            hint="Close other programs, or use a smaller --jobs.",
-            exit_code=_ENVIRONMENT_CODE,
-            trace=trace,
-        )
-    if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename else ""
-        return Failure(
-            code="environment",
-            message=f"{where}{error.strerror.lower()}",
-            hint="Check the path, its permissions and the free space.",
-            exit_code=_ENVIRONMENT_CODE,
-            trace=trace,
-        )
+        hint = "Close other programs, or use a smaller --jobs."
+        return "out_of_memory", "the machine ran out of memory", hint, _ENVIRONMENT_CODE
     if isinstance(error, ImportError):
-        return Failure(
-            code="environment",
-            message=f"a library does not load: {error}",
-            hint="Run `tonmeister doctor` to see what is missing.",
-            exit_code=_ENVIRONMENT_CODE,
-            trace=trace,
+        hint = "Run `tonmeister doctor` to see what is missing."
+        return "environment", f"a library does not load: {error}", hint, _ENVIRONMENT_CODE
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        message = f"{where}{error.strerror.lower() if error.strerror else error}"
+        return (
+            "environment",
+            message,
+            "Check the path, its permissions and the free space.",
+            _ENVIRONMENT_CODE,
         )
-    return Failure(
-        code="bug",
-        message=f"unexpected {type(error).__name__}: {error}",
-        hint="This is a bug, please report it; --debug shows the traceback.",
-        exit_code=_BUG_CODE,
-        trace=trace,
-    )
+    hint = "This is a bug, please report it; --debug shows the traceback."
+    return "bug", f"unexpected {type(error).__name__}: {error}", hint, _BUG_CODE
 
 
 def exit_code_of(failures: Iterable[Failure]) -> int:

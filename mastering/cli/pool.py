@@ -170,8 +170,10 @@ def _serve(connection: Connection[Any, Any]) -> None:
         with Interrupts(ignored=(signal.SIGINT,)) as interrupts:
             while True:
                 index, task = connection.recv()
-                progress = _progress_to(connection, interrupts)
-                connection.send(("result", run_one(index, task, progress)))
+                result = run_one(index, task, _progress_to(connection, interrupts))
+                if result.failure is not None:
+                    interrupts.raise_if_received()  # the signal is the reason, not what it broke
+                connection.send(("result", result))
                 interrupts.raise_if_received()
     except (EOFError, OSError, Interrupted):
         return

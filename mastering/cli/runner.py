@@ -100,6 +100,8 @@ def _in_turn(tasks: Sequence[Task], board: Board, interrupts: Interrupts) -> Gen
 
         board.start(index, task.label)
         result = run_one(index, task, progress)
-        interrupts.raise_if_received()
+        if result.failure is not None:
+            interrupts.raise_if_received()  # the signal is the reason, not what it broke
         board.finish(index)
         yield result
+        interrupts.raise_if_received()

@@ -23,7 +23,6 @@ import numpy.typing as npt
 from mastering.audio import BLOCK_FRAMES, Samples
 from mastering.io import riff
 from mastering.io.channels import downmix_matrix
-from mastering.io.info import Notice
 from mastering.io.stream import (
     END,
     HEADER,
@@ -36,6 +35,7 @@ from mastering.io.stream import (
     Refused,
     truncated,
 )
+from mastering.notice import Notice
 
 __all__ = ["main"]
 

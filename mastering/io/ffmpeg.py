@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mastering.io.channels import usual_speakers
-from mastering.io.info import Notice
 from mastering.io.stream import Decoded, Header, Refused
+from mastering.notice import Notice
 
 __all__ = ["open_ffmpeg"]
 

@@ -27,10 +27,11 @@ import numpy as np
 from mastering.audio import Audio, Samples
 from mastering.errors import AudioFileError
 from mastering.io.atomic import write_text_atomic
-from mastering.io.info import FileInfo, Notice
+from mastering.io.info import FileInfo
 from mastering.io.paths import check_readable
 from mastering.io.stream import Header
 from mastering.io.worker import DECODER, DecoderProcess
+from mastering.notice import Notice
 from mastering.units import ranges
 
 __all__ = [

@@ -1,24 +1,13 @@
-"""What is known about an audio file: FileInfo, and Notice for what a person should hear about."""
+"""FileInfo: what is known about an audio file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["FileInfo", "Notice"]
+from mastering.notice import Notice
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """Something unusual that does not stop the work.
-
-    Args:
-        code: stable identifier for machines, such as "truncated".
-        message: one sentence for people.
-    """
-
-    code: str
-    message: str
+__all__ = ["FileInfo"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

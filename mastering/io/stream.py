@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from mastering.io.info import Notice
+from mastering.notice import Notice
 
 __all__ = [
     "END",

@@ -24,8 +24,8 @@ import numpy as np
 
 from mastering.audio import Samples
 from mastering.errors import AudioFileError, EnvironmentProblem
-from mastering.io.info import Notice
 from mastering.io.stream import END, HEADER, MESSAGE, REFUSED, SAMPLES, Header
+from mastering.notice import Notice
 
 __all__ = ["DECODER", "DecoderProcess"]
 

@@ -43,7 +43,8 @@ from mastering.match.tone import (
     within_bandwidth,
 )
 from mastering.measure.features import BAND_EDGES_HZ
-from mastering.ports import MatchRequest, MatchResult, Notice
+from mastering.notice import Notice
+from mastering.ports import MatchRequest, MatchResult
 
 __all__ = ["ClosedFormMatcher"]
 

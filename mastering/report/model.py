@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mastering.measure.features import Features
-from mastering.ports import MatchResult, Notice
+from mastering.notice import Notice
+from mastering.ports import MatchResult
 from mastering.target import Recipe
 
 __all__ = ["Check", "Curves", "Report"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from mastering.ports import Notice
+from mastering.notice import Notice
 from mastering.report.aims import verdict
 from mastering.report.checks import check_texts
 from mastering.report.model import Report

@@ -23,7 +23,7 @@ from mastering.cli import main
 from mastering.errors import AudioFileError, EnvironmentProblem
 from mastering.jobspec import MasterJob, Progress, ignore_progress
 from mastering.measure.features import Features
-from mastering.ports import Notice
+from mastering.notice import Notice
 from mastering.report.model import Check, Curves, Report
 from mastering.target import DeliverySpec, Recipe
 

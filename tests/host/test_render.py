@@ -43,7 +43,7 @@ COLOURED: tuple[Step, ...] = (
 
 @dataclass
 class Chopped:
-    """A source whose blocks have odd sizes, though it must not: the host still has to give the same samples."""
+    """A source that was pushed in odd sizes: the host still has to give the same samples."""
 
     audio: Audio
     sizes: tuple[int, ...]

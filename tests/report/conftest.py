@@ -23,7 +23,8 @@ from mastering.chain import (
     Width,
 )
 from mastering.measure.features import THIRD_OCTAVES_HZ, Features
-from mastering.ports import MatchResult, Notice
+from mastering.notice import Notice
+from mastering.ports import MatchResult
 from mastering.report.model import Check, Curves, Report
 from mastering.target import DeliverySpec, Recipe
 
