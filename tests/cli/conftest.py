@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import os
 import subprocess
 import sys
@@ -54,12 +55,18 @@ def files(folder: Path) -> Callable[..., Path]:
     return make
 
 
+def _runner() -> CliRunner:
+    if "mix_stderr" in inspect.signature(CliRunner).parameters:  # click before 8.2
+        return CliRunner(mix_stderr=False)
+    return CliRunner()
+
+
 @pytest.fixture
 def run() -> Callable[..., Result]:
     """Run the command line in this process."""
 
     def invoke(*arguments: str | Path) -> Result:
-        return CliRunner().invoke(app, [str(a) for a in arguments], prog_name="tonmeister")
+        return _runner().invoke(app, [str(a) for a in arguments], prog_name="tonmeister")
 
     return invoke
 

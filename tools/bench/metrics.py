@@ -95,9 +95,9 @@ def delay_frames(before: np.ndarray, after: np.ndarray) -> int:
 def unexplained_db(before: np.ndarray, after: np.ndarray, rate: int) -> float:
     """Energy of `after` that no linear time-invariant 2x2 filter of `before` explains, in dB of its energy.
 
-    Wiener solution per frequency from averaged cross spectra (frames of 16384, Hann, half overlap).
+    Wiener solution per frequency from averaged cross spectra (frames of 65536, Hann, half overlap: long against any filter of either program).
     """
-    size = 16_384
+    size = 65_536
     window = np.hanning(size).astype(np.float32)[:, None]
     sxx = np.zeros((size // 2 + 1, 2, 2), dtype=np.complex128)
     sxy, syy = np.zeros_like(sxx), 0.0
