@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
 from mastering.delivery import analyse_file, apply_recipe, master_file
-from mastering.errors import ParameterError
-from mastering.jobspec import MasterJob, Progress, ignore_progress
+from mastering.jobspec import (
+    MasterJob,
+    Progress,
+    container_of,
+    default_style_name,
+    ignore_progress,
+    load_recipe,
+    merge_delivery,
+)
 from mastering.library import load_style, load_target
 from mastering.measure.features import Features
 from mastering.ports import ASPECTS, Aspect
 from mastering.report.model import Report
-from mastering.target import CONTAINERS, Container, DeliverySpec, Recipe
+from mastering.target import Recipe
 
 __all__ = ["analyse", "apply", "master"]
 
@@ -66,16 +72,14 @@ def master(
     output = Path(output)
     references = _paths(reference)
     goal = load_target(target) if target is not None else None
-    look = load_style(style or "balanced") if style or not (references or target) else None
-    spec = goal.delivery if goal is not None else DeliverySpec()
-    if goal is None and not references and look is not None:
-        spec = replace(spec, integrated_lufs=look.integrated_lufs, ceiling_dbtp=look.ceiling_dbtp)
-    spec = replace(spec, **{"container": _container(output), **delivery})  # type: ignore[arg-type]
+    style_name = default_style_name(references, style, target)
+    look = load_style(style_name) if style_name is not None else None
+    given = delivery if "container" in delivery else {"container": container_of(output), **delivery}
     job = MasterJob(
         references=references,
         style=look,
         target=goal,
-        delivery=spec,
+        delivery=merge_delivery(look, goal, given, referenced=bool(references)),
         amount_percent=amount_percent,
         only=tuple(only),
         force=force,
@@ -84,9 +88,20 @@ def master(
     return master_file(Path(source), output, job, progress=progress)
 
 
-def apply(recipe: Recipe, source: PathLike, output: PathLike, *, force: bool = False) -> Report:
-    """Run a recipe's chain on another file, as it is."""
-    return apply_recipe(recipe, Path(source), Path(output), force=force)
+def apply(recipe: Recipe | PathLike, source: PathLike, output: PathLike, *, force: bool = False) -> Report:
+    """Run a chain on a file, as it is.
+
+    Args:
+        recipe: a report's recipe, a recipe's or a chain's file, or the name of a chain of the library.
+        source: the file.
+        output: what to write, in the recipe's format.
+        force: replace existing files.
+
+    Raises:
+        AudioFileError, ParameterError, PresetError, EnvironmentProblem: as their messages say.
+    """
+    loaded = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    return apply_recipe(loaded, Path(source), Path(output), force=force)
 
 
 def _paths(reference: PathLike | Sequence[PathLike] | None) -> tuple[Path, ...]:
@@ -95,13 +110,3 @@ def _paths(reference: PathLike | Sequence[PathLike] | None) -> tuple[Path, ...]:
     if isinstance(reference, (str, os.PathLike)):
         return (Path(reference),)
     return tuple(Path(path) for path in reference)
-
-
-def _container(output: Path) -> Container:
-    suffix = output.suffix.lower().lstrip(".")
-    names: dict[str, Container] = {name: name for name in CONTAINERS} | {"aif": "aiff"}
-    if suffix not in names:
-        raise ParameterError(
-            f"{output.name}: allowed endings are {', '.join(CONTAINERS)}", hint="Choose one of these endings."
-        )
-    return names[suffix]

@@ -94,7 +94,7 @@ class Compressor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MultibandCompressor:
-    """Compressors on bands split by 4th-order Linkwitz-Riley crossovers; one more band than crossovers."""
+    """Compressors on bands split by linear-phase crossovers (24 dB per octave); one more than crossovers."""
 
     kind: Literal["multiband_compressor"] = field(default="multiband_compressor", init=False)
     crossovers_hz: tuple[FrequencyHz, ...]
@@ -145,7 +145,7 @@ class Limiter:
 
     input_gain_db: Annotated[float, Range(-60.0, 60.0, "dB")] = 0.0
     ceiling_dbtp: Annotated[float, Range(-24.0, 0.0, "dBTP")] = -1.0
-    lookahead_ms: Annotated[float, Range(0.5, 20.0, "ms")] = 3.0
+    lookahead_ms: Annotated[float, Range(0.5, 20.0, "ms")] = 1.5
     release_ms: Annotated[float, Range(5.0, 1_000.0, "ms")] = 80.0
 
     def __post_init__(self) -> None:

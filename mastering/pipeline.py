@@ -108,7 +108,7 @@ class Limited:
 
     def blocks(self) -> Iterator[Samples]:
         """Limited blocks; `reduction_db` is complete after the last one."""
-        yield from reblock(self._parts(), self.channels)
+        yield from reblock(self._parts())
 
     def _parts(self) -> Iterator[Samples]:
         self.reduction_db = []

@@ -120,7 +120,7 @@ class Style:
     saturation_drive_db: Annotated[float, Range(0.0, 24.0, "dB")] = 0.0
     saturation_mix_percent: Annotated[float, Range(0.0, 100.0, "%")] = 0.0
     glue: Glue | None = None
-    limiter_lookahead_ms: Annotated[float, Range(0.5, 20.0, "ms")] = 3.0
+    limiter_lookahead_ms: Annotated[float, Range(0.5, 20.0, "ms")] = 1.5
     limiter_release_ms: Annotated[float, Range(5.0, 1_000.0, "ms")] = 80.0
     limits: Limits = Limits()
 

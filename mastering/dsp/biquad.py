@@ -15,7 +15,7 @@ import numpy.typing as npt
 from mastering.audio import Samples
 from mastering.dsp.jit import kernel
 
-__all__ = ["BiquadCascade", "Sections", "all_pass", "design", "linkwitz_riley", "magnitude_db"]
+__all__ = ["BiquadCascade", "Sections", "design", "magnitude_db"]
 
 Sections: TypeAlias = npt.NDArray[np.float64]
 """[sections, 5]: b0, b1, b2, a1, a2 with a0 = 1."""
@@ -56,19 +56,6 @@ def _shelf(
     b = (a * (plus - minus * c + root), low * 2 * a * (minus - plus * c), a * (plus - minus * c - root))
     d = (plus + minus * c + root, low * -2 * (minus + plus * c), plus + minus * c - root)
     return b, d
-
-
-def linkwitz_riley(frequency_hz: float, sample_rate: int) -> tuple[Sections, Sections]:
-    """Low and high half of a 4th-order Linkwitz-Riley crossover: each two equal Butterworth biquads."""
-    low = design("low_pass", frequency_hz, 0.0, math.sqrt(0.5), sample_rate)
-    high = design("high_pass", frequency_hz, 0.0, math.sqrt(0.5), sample_rate)
-    return np.vstack([low, low]), np.vstack([high, high])
-
-
-def all_pass(frequency_hz: float, sample_rate: int) -> Sections:
-    """The all-pass that a Linkwitz-Riley crossover at `frequency_hz` sums to."""
-    _, _, _, a1, a2 = design("low_pass", frequency_hz, 0.0, math.sqrt(0.5), sample_rate)[0]
-    return np.array([[a2, a1, 1.0, a1, a2]])
 
 
 def magnitude_db(
@@ -112,36 +99,6 @@ def _run(samples: Samples, sections: Sections, state: npt.NDArray[np.float64], o
             state[channel, section, 1] = s1
 
 
-@kernel
-def _run_pair(samples: Samples, sections: Sections, state: npt.NDArray[np.float64], out: Samples) -> None:
-    """Two sections on two channels at once: the four recursions overlap in the processor's pipeline."""
-    b0, b1, b2, a1, a2 = sections[0]
-    c0, c1, c2, d1, d2 = sections[1]
-    l0, l1, l2, l3 = state[0, 0, 0], state[0, 0, 1], state[0, 1, 0], state[0, 1, 1]
-    r0, r1, r2, r3 = state[1, 0, 0], state[1, 0, 1], state[1, 1, 0], state[1, 1, 1]
-    for i in range(samples.shape[1]):
-        x = float(samples[0, i])
-        u = float(samples[1, i])
-        y = b0 * x + l0
-        v = b0 * u + r0
-        l0 = (b1 * x + l1) - a1 * y
-        r0 = (b1 * u + r1) - a1 * v
-        l1 = b2 * x - a2 * y
-        r1 = b2 * u - a2 * v
-        z = c0 * y + l2
-        w = c0 * v + r2
-        l2 = (c1 * y + l3) - d1 * z
-        r2 = (c1 * v + r3) - d1 * w
-        l3 = c2 * y - d2 * z
-        r3 = c2 * v - d2 * w
-        out[0, i] = z
-        out[1, i] = w
-    if abs(l0) + abs(l1) + abs(l2) + abs(l3) + abs(r0) + abs(r1) + abs(r2) + abs(r3) < _SILENCE:
-        l0 = l1 = l2 = l3 = r0 = r1 = r2 = r3 = 0.0
-    state[0, 0, 0], state[0, 0, 1], state[0, 1, 0], state[0, 1, 1] = l0, l1, l2, l3
-    state[1, 0, 0], state[1, 0, 1], state[1, 1, 0], state[1, 1, 1] = r0, r1, r2, r3
-
-
 class BiquadCascade:
     """Streaming cascade of biquads; zero latency.
 
@@ -157,10 +114,7 @@ class BiquadCascade:
     def process(self, samples: Samples) -> Samples:
         """Filter the next block, float32 [channels, frames]."""
         out = np.empty_like(samples)
-        if self._state.shape[:2] == (2, 2):
-            _run_pair(samples, self._sections, self._state, out)
-        else:
-            _run(samples, self._sections, self._state, out)
+        _run(samples, self._sections, self._state, out)
         return out
 
     def flush(self) -> Samples:

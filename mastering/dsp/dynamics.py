@@ -1,4 +1,4 @@
-"""Compression: a stereo-linked, soft-knee compressor at control rate, and its multiband form.
+"""Compression: a stereo-linked, soft-knee compressor at control rate.
 
 Detector: the mean square over all channels, in control steps of 0.7 ms, smoothed with 5 ms so that
 the gain does not follow the waveform of the bass; gain computer after
@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mastering.audio import Samples
-from mastering.dsp.biquad import BiquadCascade, all_pass, linkwitz_riley
 from mastering.dsp.jit import kernel
 
-__all__ = ["CompressorCore", "Crossover", "control_frames", "static_gain_db"]
+__all__ = ["CompressorCore", "control_frames", "static_gain_db"]
 
 RMS_MS = 5.0
 """Time constant of the detector's mean square; shorter for attacks under 10 ms."""
@@ -125,32 +124,3 @@ class CompressorCore:
         Frames must be whole control steps, except in the last call.
         """
         return float(_compress(samples, self._step, self._curve, self._state, out))
-
-
-class Crossover:
-    """4th-order Linkwitz-Riley split into bands that sum to an all-pass (flat magnitude).
-
-    Args:
-        crossovers_hz: rising.
-        sample_rate: in Hz.
-        channels: number of channels.
-    """
-
-    def __init__(self, crossovers_hz: tuple[float, ...], sample_rate: int, channels: int) -> None:
-        self._splits: list[tuple[BiquadCascade, BiquadCascade]] = []
-        self._aligners: list[BiquadCascade | None] = []
-        for i, frequency_hz in enumerate(crossovers_hz):
-            low, high = linkwitz_riley(frequency_hz, sample_rate)
-            above = [all_pass(later, sample_rate) for later in crossovers_hz[i + 1 :]]
-            self._splits.append((BiquadCascade(low, channels), BiquadCascade(high, channels)))
-            self._aligners.append(BiquadCascade(np.vstack(above), channels) if above else None)
-
-    def split(self, samples: Samples) -> list[Samples]:
-        """The bands of the next block, low to high, phase-aligned with one another."""
-        bands: list[Samples] = []
-        rest = samples
-        for (low, high), align in zip(self._splits, self._aligners, strict=True):
-            band = low.process(rest)
-            bands.append(align.process(band) if align is not None else band)
-            rest = high.process(rest)
-        return [*bands, rest]

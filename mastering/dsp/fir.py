@@ -13,7 +13,14 @@ import numpy.typing as npt
 
 from mastering.audio import Samples
 
-__all__ = ["StreamingFir", "curve_at", "linear_phase_taps", "tap_count"]
+__all__ = [
+    "StreamingCrossover",
+    "StreamingFir",
+    "curve_at",
+    "linear_phase_taps",
+    "low_pass_taps",
+    "tap_count",
+]
 
 _REFERENCE_RATE = 48_000
 _REFERENCE_TAPS = 8_192
@@ -82,26 +89,39 @@ def linear_phase_taps(
     return np.asarray(impulse * np.blackman(taps + 2)[1:-1] ** 0.25)
 
 
-class StreamingFir:
-    """Convolve each channel with its own symmetric taps; the delay is taken out.
+def low_pass_taps(frequency_hz: float, sample_rate: int) -> npt.NDArray[np.float64]:
+    """Symmetric taps of a low-pass with the magnitude of a 4th-order Linkwitz-Riley crossover."""
+    octaves = np.arange(-6.0, 6.01, 0.125)
+    gain_db = -20.0 * np.log10(1.0 + 2.0 ** (4.0 * octaves))
+    return linear_phase_taps(frequency_hz * 2.0**octaves, gain_db, sample_rate)
 
-    Args:
-        taps: [channels, taps], odd count.
+
+class _OverlapSave:
+    """Fixed partition of a stream for fast convolution: collects frames, and takes the delay out.
+
+    `convolved` gets the spectrum [channels, bins] of each full window and returns
+    [rows, size] samples; rows may be more than channels.
     """
 
-    def __init__(self, taps: npt.NDArray[np.float64]) -> None:
-        channels, count = taps.shape
-        self._size = 4 * (count + 1)
-        self._hop = self._size - (count - 1)
-        self._spectrum = np.fft.rfft(taps, n=self._size, axis=-1).astype(np.complex64)
-        self._delay = (count - 1) // 2
-        self._window = np.zeros((channels, self._size), dtype=np.float32)
-        self._filled = 0  # new frames at the end of the history part of the window
+    def __init__(self, channels: int, count: int) -> None:
+        self.size = 4 * (count + 1)
         self._history = count - 1
+        self._hop = self.size - self._history
+        self._delay = self._history // 2
+        self._window = np.zeros((channels, self.size), dtype=np.float32)
+        self._filled = 0
         self._skip = self._delay
 
+    def convolved(self, spectrum: npt.NDArray[np.complex64]) -> Samples:
+        raise NotImplementedError
+
+    @property
+    def rows(self) -> int:
+        """Rows of what comes out."""
+        return int(self._window.shape[0])
+
     def process(self, samples: Samples) -> Samples:
-        """Push a block; returns the frames that are complete, delay already removed."""
+        """Push a block [channels, frames]; returns the frames that are complete, delay already removed."""
         ready: list[Samples] = []
         start = 0
         while start < samples.shape[1]:
@@ -111,35 +131,78 @@ class StreamingFir:
             self._filled += take
             start += take
             if self._filled == self._hop:
-                ready.append(self._convolve()[:, : self._hop])
+                ready.append(self._next())
         return self._joined(ready)
 
     def flush(self) -> Samples:
         """The frames still inside; the whole output is then as long as the whole input."""
-        pending = self._filled
+        pending, missing = self._filled, self._delay
         tail: list[Samples] = []
-        missing = self._delay
-        while missing > 0 or pending > 0:
-            room = self._hop - self._filled
-            self._window[:, self._history + self._filled :] = 0.0
-            valid = pending + min(missing, room)
-            missing -= min(missing, room)
-            tail.append(self._convolve()[:, :valid])
-            pending = 0
+        while pending or missing:
+            self._window[:, self._history + pending :] = 0.0
+            silence = min(missing, self._hop - pending)
+            tail.append(self._next()[:, : pending + silence])
+            pending, missing = 0, missing - silence
         return self._joined(tail)
 
-    def _convolve(self) -> Samples:
-        spectrum = np.fft.rfft(self._window, axis=-1)
-        spectrum *= self._spectrum
-        out = np.fft.irfft(spectrum, n=self._size, axis=-1)[:, self._history :]
+    def _next(self) -> Samples:
+        out = self.convolved(np.asarray(np.fft.rfft(self._window, axis=-1), dtype=np.complex64))[
+            :, self._history :
+        ]
         self._window[:, : self._history] = self._window[:, self._hop :]
         self._filled = 0
-        return np.asarray(out, dtype=np.float32)
+        return out
 
     def _joined(self, parts: list[Samples]) -> Samples:
-        out = (
-            np.concatenate(parts, axis=1) if parts else np.empty((self._window.shape[0], 0), dtype=np.float32)
-        )
+        out = np.concatenate([np.empty((self.rows, 0), dtype=np.float32), *parts], axis=1)
         drop = min(self._skip, out.shape[1])
         self._skip -= drop
         return out[:, drop:]
+
+
+class StreamingFir(_OverlapSave):
+    """Convolve each channel with its own symmetric taps; the delay is taken out.
+
+    Args:
+        taps: [channels, taps], odd count.
+    """
+
+    def __init__(self, taps: npt.NDArray[np.float64]) -> None:
+        super().__init__(*taps.shape)
+        self._response = np.fft.rfft(taps, n=self.size, axis=-1).astype(np.complex64)
+
+    def convolved(self, spectrum: npt.NDArray[np.complex64]) -> Samples:
+        """The window through the filters."""
+        return np.asarray(np.fft.irfft(spectrum * self._response, n=self.size, axis=-1), dtype=np.float32)
+
+
+class StreamingCrossover(_OverlapSave):
+    """Split into linear-phase bands that sum to the input; the delay is taken out.
+
+    Args:
+        crossovers_hz: rising.
+        sample_rate: in Hz.
+        channels: number of channels.
+
+    `process` and `flush` return [bands * channels, frames], the low band's channels first.
+    """
+
+    def __init__(self, crossovers_hz: tuple[float, ...], sample_rate: int, channels: int) -> None:
+        taps = [low_pass_taps(frequency_hz, sample_rate) for frequency_hz in crossovers_hz]
+        super().__init__(channels, len(taps[0]))
+        whole = np.zeros_like(taps[0])
+        whole[len(whole) // 2] = 1.0
+        bands = np.diff([np.zeros_like(whole), *taps, whole], axis=0)
+        self._response = np.fft.rfft(bands, n=self.size, axis=-1).astype(np.complex64)
+        self._channels = channels
+
+    @property
+    def rows(self) -> int:
+        """Rows of what comes out: bands times channels."""
+        return len(self._response) * self._channels
+
+    def convolved(self, spectrum: npt.NDArray[np.complex64]) -> Samples:
+        """The window split into bands."""
+        bands = self._response[:, np.newaxis] * spectrum
+        split = np.asarray(np.fft.irfft(bands, n=self.size, axis=-1), dtype=np.float32)
+        return split.reshape(self.rows, self.size)

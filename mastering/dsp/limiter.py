@@ -13,6 +13,7 @@ power: milliseconds for a song, so that loudness can be solved for before a samp
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +28,13 @@ __all__ = ["LimiterCore", "LimiterTimes", "predict_reduction", "times"]
 
 Floats = npt.NDArray[np.float64]
 
-SLOW_RELEASE_FACTOR = 8.0
-"""The second release stage is this much slower than the first."""
+FAST_RELEASE = 1.0 / 40.0
+AVERAGE_RELEASE = 5.0
+SLOW_RELEASE = 10.0
+"""Time constants as multiples of the release: back to the running average, of that average, and from
+there to no reduction. Measured on real music (ADR 0002): the fast first stage leaves 5 dB more of
+the music to a linear filter than one release of 80 ms, and a 50 Hz tone 3 dB over the ceiling has
+0.4 % distortion, since a steady tone is held by the average."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +59,16 @@ def times(lookahead_ms: float, release_ms: float, sample_rate: int, step_frames:
     """Look-ahead and release in whole steps and per-step coefficients."""
     rate = sample_rate / step_frames
     window = max(2, round(lookahead_ms * rate / 1000.0))
-    per_step = 1000.0 / (release_ms * rate)
+
+    def share(time_ms: float) -> float:
+        return 1.0 - math.exp(-1000.0 / (time_ms * rate))
+
     return LimiterTimes(
         window=window,
         first=(window + 1) // 2,
-        fast=1.0 - float(np.exp(-per_step)),
-        slow=1.0 - float(np.exp(-per_step / SLOW_RELEASE_FACTOR)),
-        average=1.0 - float(np.exp(-per_step / 4.0)),
+        fast=share(FAST_RELEASE * release_ms),
+        slow=share(SLOW_RELEASE * release_ms),
+        average=share(AVERAGE_RELEASE * release_ms),
     )
 
 

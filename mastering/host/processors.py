@@ -23,8 +23,8 @@ from mastering.chain import (
     Width,
 )
 from mastering.dsp.biquad import BiquadCascade, design
-from mastering.dsp.dynamics import CompressorCore, Crossover
-from mastering.dsp.fir import StreamingFir, curve_at, linear_phase_taps
+from mastering.dsp.dynamics import CompressorCore
+from mastering.dsp.fir import StreamingCrossover, StreamingFir, curve_at, linear_phase_taps
 from mastering.dsp.resample import RATES_HZ, Resampler
 from mastering.dsp.stereo import to_left_right, to_mid_side
 
@@ -113,11 +113,8 @@ class Compressors:
     """A compressor, or several on bands; `reduction_db` is the deepest of the last block, per band."""
 
     def __init__(self, step: Compressor | MultibandCompressor, sample_rate: int, channels: int) -> None:
-        self._bands = (step,) if isinstance(step, Compressor) else step.bands
+        bands = (step,) if isinstance(step, Compressor) else step.bands
         self._channels = channels
-        self._crossover = (
-            None if isinstance(step, Compressor) else Crossover(step.crossovers_hz, sample_rate, channels)
-        )
         self._cores = [
             CompressorCore(
                 threshold_dbfs=band.threshold_dbfs,
@@ -128,18 +125,20 @@ class Compressors:
                 makeup_db=band.makeup_db,
                 sample_rate=sample_rate,
             )
-            for band in self._bands
+            for band in bands
         ]
         self.labels = ("all bands",) if isinstance(step, Compressor) else _band_labels(step.crossovers_hz)
-        self.reduction_db: tuple[float, ...] = (0.0,) * len(self._bands)
+        self.reduction_db: tuple[float, ...] = (0.0,) * len(bands)
 
     def process(self, samples: Samples) -> Samples:
-        bands = [samples] if self._crossover is None else self._crossover.split(samples)
-        out = np.zeros_like(samples)
+        """Compress [bands * channels, frames], the low band's channels first, and sum the bands."""
+        bands = samples.reshape(len(self._cores), self._channels, samples.shape[1])
+        out: Samples = np.zeros(bands.shape[1:], dtype=np.float32)
         self.reduction_db = tuple(core.add(band, out) for core, band in zip(self._cores, bands, strict=True))
         return out
 
     def flush(self) -> Samples:
+        """Nothing is held back."""
         return np.empty((self._channels, 0), dtype=np.float32)
 
 
@@ -195,17 +194,20 @@ def processors(steps: tuple[Step, ...], sample_rate: int, channels: int) -> list
         if linear:
             out.append(_LinearPhase(linear, sample_rate, channels))
             linear = []
-        out.append(_processor(step, sample_rate, channels))
+        out.extend(_processors(step, sample_rate, channels))
     if linear:
         out.append(_LinearPhase(linear, sample_rate, channels))
     return out
 
 
-def _processor(
+def _processors(
     step: Equalizer | Compressor | MultibandCompressor | Saturation, sample_rate: int, channels: int
-) -> Processor:
+) -> list[Processor]:
     if isinstance(step, Equalizer):
-        return _Equalizer(step, sample_rate, channels)
+        return [_Equalizer(step, sample_rate, channels)]
     if isinstance(step, Saturation):
-        return _Saturation(step, sample_rate, channels)
-    return Compressors(step, sample_rate, channels)
+        return [_Saturation(step, sample_rate, channels)]
+    compressors = Compressors(step, sample_rate, channels)
+    if isinstance(step, Compressor):
+        return [compressors]
+    return [StreamingCrossover(step.crossovers_hz, sample_rate, channels), compressors]

@@ -19,8 +19,8 @@ from mastering.prefetch import prefetched
 __all__ = ["Rendered", "reblock", "render"]
 
 
-def reblock(parts: Iterable[Samples], channels: int) -> Generator[Samples, None, None]:
-    """The same samples in blocks of BLOCK_FRAMES, the last one shorter."""
+def reblock(parts: Iterable[Samples]) -> Generator[Samples, None, None]:
+    """The same samples in C-ordered blocks of BLOCK_FRAMES, the last one shorter."""
     held: list[Samples] = []
     count = 0
     for part in parts:
@@ -28,11 +28,10 @@ def reblock(parts: Iterable[Samples], channels: int) -> Generator[Samples, None,
         count += part.shape[1]
         while count >= BLOCK_FRAMES:
             joined = held[0] if len(held) == 1 else np.concatenate(held, axis=1)
-            yield joined[:, :BLOCK_FRAMES]
+            yield np.ascontiguousarray(joined[:, :BLOCK_FRAMES])
             held, count = [joined[:, BLOCK_FRAMES:]], count - BLOCK_FRAMES
-    rest = np.concatenate(held, axis=1) if held else np.empty((channels, 0), dtype=np.float32)
-    if rest.shape[1]:
-        yield rest
+    if count:
+        yield np.concatenate(held, axis=1)
 
 
 def _run(processor: Processor, blocks: Iterable[Samples]) -> Iterator[Samples]:
@@ -80,9 +79,9 @@ class Rendered:
             parts = _run(processor, stream)
             if isinstance(processor, Compressors):
                 parts = _watched(processor, stream, self._new_curves(processor.labels))
-            stream = prefetched(reblock(parts, self.channels), depth=2)
+            stream = prefetched(reblock(parts), depth=2)
         if self.sample_rate != self._source.sample_rate:
-            stream = reblock(self._resampled(stream), self.channels)
+            stream = reblock(self._resampled(stream))
         yield from stream
 
     def _resampled(self, blocks: Iterable[Samples]) -> Iterator[Samples]:

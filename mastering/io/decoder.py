@@ -86,6 +86,8 @@ def _open(path: str) -> Decoded:
         except Exception as error:  # decoders raise many kinds for files they do not take
             attempts.append(f"{name}: {_sentence(error, path)}")
             empty = empty or isinstance(error, NoSamplesError)
+            if empty and riff.promised_frames(Path(path)) == 0:
+                break  # FFmpeg would take what follows an empty chunk for samples
     if empty:
         raise _no_frames(path)
     raise Refused(

@@ -24,9 +24,9 @@ import soundfile
 from mastering.errors import EnvironmentProblem, ParameterError
 from mastering.io import ogg, riff
 from mastering.io.wav import WavFile
-from mastering.target import CONTAINERS, Container
+from mastering.target import CONTAINERS, Container, DeliverySpec
 
-__all__ = ["LOSSY", "Encoder", "check_format", "nearest_rate", "open_encoder"]
+__all__ = ["LOSSY", "Encoder", "check_format", "check_spec", "nearest_rate", "open_encoder"]
 
 LOSSY: tuple[Container, ...] = ("mp3", "ogg", "opus", "m4a")
 """Containers that take float samples and ignore the bit depth."""
@@ -87,6 +87,15 @@ def check_format(container: Container, *, sample_rate: int, channels: int, bit_d
         raise ParameterError(
             f"{container} at {sample_rate} Hz: allowed {allowed} Hz", hint=f"Deliver at {near} Hz."
         )
+
+
+def check_spec(spec: DeliverySpec) -> None:
+    """Raise ParameterError for what no input could make right: bits, or a rate that was asked for.
+
+    Without a rate the input's, or the nearest that the container takes, is delivered.
+    """
+    rate = spec.sample_rate or nearest_rate(spec.container, 48_000)
+    check_format(spec.container, sample_rate=rate, channels=2, bit_depth=spec.bit_depth)
 
 
 def nearest_rate(container: Container, sample_rate: int) -> int:

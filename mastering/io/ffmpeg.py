@@ -19,6 +19,7 @@ import av.error
 import numpy as np
 import numpy.typing as npt
 
+from mastering.io import riff
 from mastering.io.channels import usual_speakers
 from mastering.io.stream import Decoded, Header, Refused
 from mastering.notice import Notice
@@ -68,10 +69,7 @@ def open_ffmpeg(path: str) -> Decoded:
     if not stream.rate or not stream.channels or context.format is None:
         raise Refused("not_audio", "its audio stream does not say its rate, channels or codec")
     frames = None
-    # An MP3 that starts late has a LAME header, which also tells its length.
-    told = container.format.name.startswith(_KNOW_THEIR_LENGTH) or (
-        container.format.name == "mp3" and stream.start_time
-    )
+    told = _tells_its_length(container.format.name, stream, path)
     if stream.duration is not None and stream.time_base is not None and told:
         frames = round(stream.duration * stream.time_base * stream.rate)
     notices = []
@@ -101,6 +99,13 @@ def open_ffmpeg(path: str) -> Decoded:
     else:
         blocks = (part.samples for part in parts)
     return Decoded(header=header, blocks=blocks, damaged=damaged)
+
+
+def _tells_its_length(container: str, stream: Any, path: str) -> bool:
+    if container == "wav":
+        return riff.promised_frames(Path(path)) is not None  # else FFmpeg takes the file's size for it
+    # An MP3 that starts late has a LAME header, which also tells its length.
+    return container.startswith(_KNOW_THEIR_LENGTH) or (container == "mp3" and bool(stream.start_time))
 
 
 def _container_name(names: str, path: str) -> str:

@@ -4,6 +4,7 @@ A file is a form ("WAVE", "AIFF") of chunks: a name, a size, that many bytes, pa
 even length (W64: GUID names, 64-bit sizes, padded to 8). Sizes in headers are claims; a
 chunk's `size` here is what the file really holds.
 RF64 (EBU Tech 3306): sizes that do not fit in 32 bits are 0xFFFFFFFF and stand in "ds64".
+A writer that streams leaves 0xFFFFFFFF or 0 as the size of the samples: they go to the end.
 """
 
 from __future__ import annotations
@@ -83,11 +84,34 @@ def _walk(file: BinaryIO, total: int, position: int, order: str) -> list[Chunk]:
     while position + 8 <= total and len(found) < _MAX_CHUNKS:
         file.seek(position)
         name, declared = struct.unpack(order + "4sI", file.read(8))
-        unknown = declared == UNKNOWN_SIZE
+        unknown = declared == UNKNOWN_SIZE or (name == b"data" and declared == 0 and _streamed(file, total))
         size = total - position - 8 if unknown else min(declared, total - position - 8)
         found.append(Chunk(name=name, start=position + 8, size=size, declared=None if unknown else declared))
         position += 8 + size + size % 2
     return found
+
+
+def _streamed(file: BinaryIO, total: int) -> bool:
+    """Whether what follows a size of 0 is samples: a stream could not go back and write their number.
+
+    Chunks that fill the file to its end are no samples: then there really are none. The file
+    stands behind the size.
+    """
+    position = file.tell()
+    if position == total:
+        return False
+    for _ in range(_MAX_CHUNKS):
+        head = file.read(8)
+        if len(head) < 8 or not all(0x20 <= letter < 0x7F for letter in head[:4]):
+            return True
+        size = int.from_bytes(head[4:], "little")
+        position += 8 + size + size % 2
+        if position in (total, total + 1):
+            return False
+        if position > total:
+            return True
+        file.seek(position)
+    return True
 
 
 def _riff(file: BinaryIO, total: int, kind: bytes) -> Form:

@@ -54,7 +54,7 @@ class Chopped:
 
     def blocks(self) -> Iterator[Samples]:
         pieces = np.split(self.audio.samples, np.cumsum(self.sizes), axis=1)
-        yield from reblock(pieces, self.audio.channels)
+        yield from reblock(pieces)
 
 
 @pytest.fixture(params=[1, 2], ids=["mono", "stereo"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -224,15 +225,58 @@ def test_a_header_alone_is_no_music(tmp_path: Path, wav_header: WavHeader, promi
         assert "158,760,000" in error.message
 
 
+@pytest.mark.parametrize("cut", [0, 1], ids=["whole frames", "half a frame"])
 @pytest.mark.parametrize("promised", [0xFFFFFFFF, 0])
+@pytest.mark.parametrize("bits", [16, 24])
 def test_a_length_that_a_stream_could_not_know_is_no_promise(
-    tmp_path: Path, wav_header: WavHeader, promised: int
+    tmp_path: Path, wav_header: WavHeader, promised: int, bits: int, cut: int
 ) -> None:
     path = tmp_path / "streamed.wav"
+    samples = np.random.default_rng(3).integers(-(2 ** (bits - 1)), 2 ** (bits - 1), (1_000, 2), np.int32)
+    packed = samples.astype("<i4").view(np.uint8).reshape(-1, 4)[:, : bits // 8].tobytes()
+    path.write_bytes(wav_header(promised, bits=bits) + packed[: len(packed) - cut])
+    with open_source(path) as source:
+        assert source.frames == 1_000 - cut
+        assert source.notices == ()
+        np.testing.assert_array_equal(source.audio().samples.T * 2 ** (bits - 1), samples[: 1_000 - cut])
+
+
+def test_an_empty_file_with_more_chunks_is_no_stream(tmp_path: Path, wav_header: WavHeader) -> None:
+    """FFmpeg takes what follows a size of 0 for samples, even where it is a chunk of text."""
+    path = tmp_path / "empty.wav"
+    path.write_bytes(wav_header(0) + struct.pack("<4sI", b"LIST", 12) + b"INFOISFT\0\0\0\0")
+    assert refusal(path).code == "no_frames"
+
+
+@pytest.mark.parametrize("cache_bytes", [files.CACHE_BYTES, 0])
+@pytest.mark.parametrize(
+    "promised",
+    [0xF0FFFFFF, 0xFFFFFFFE, 0xFFFFFFF0, 0xFFFFFFDB, 0x80000000, 0x7FFFFFFF, 0x7FFFF024, 4_002, 4_005],
+)
+def test_any_promise_of_too_much_is_a_notice(
+    tmp_path: Path, wav_header: WavHeader, monkeypatch: pytest.MonkeyPatch, promised: int, cache_bytes: int
+) -> None:
+    monkeypatch.setattr(files, "CACHE_BYTES", cache_bytes)
+    path = tmp_path / "liar.wav"
     path.write_bytes(wav_header(promised) + bytes(4 * 1_000))
     with open_source(path) as source:
         assert source.frames == 1_000
-        assert source.notices == ()
+        assert sum(block.shape[1] for block in source.blocks()) == 1_000
+        assert len(source.sha256) == 64
+        said = [notice.code for notice in source.notices]
+    assert said == (["truncated"] if promised // 4 > 1_000 else [])
+
+
+@pytest.mark.parametrize("promised", [0, 4, 36, 0x7FFFFFFF, 0x80000000, 0xF0FFFFFF, 0xFFFFFFFF])
+def test_the_size_of_the_whole_file_is_not_believed(
+    tmp_path: Path, wav_header: WavHeader, promised: int
+) -> None:
+    path = tmp_path / "liar.wav"
+    head = bytearray(wav_header(4_000))
+    head[4:8] = struct.pack("<I", promised)
+    path.write_bytes(head + bytes(4_000) + b"\0")
+    with open_source(path) as source:
+        assert (source.frames, source.notices) == (1_000, ())
 
 
 @pytest.mark.parametrize("cache_bytes", [files.CACHE_BYTES, 0])

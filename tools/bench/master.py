@@ -139,7 +139,7 @@ def compare_pair(source: Path, reference: Path, folder: Path) -> dict[str, dict[
         )
     )
     after, _ = soundfile.read(equal, dtype="float32")
-    rows["tonmeister"]["unexplained_db"] = metrics.unexplained_db(before, after, RATE)
+    rows["tonmeister"]["unexplained_db"] = metrics.unexplained_db(before, after)
     return rows
 
 
@@ -156,7 +156,7 @@ def judge(before: np.ndarray, path: Path, goal: metrics.Levels) -> dict[str, flo
         "plr_error_db": abs(levels.plr_db - goal.plr_db),
         "true_peak_dbtp": levels.true_peak_dbtp,
         "delay_frames": metrics.delay_frames(before, after),
-        "unexplained_db": metrics.unexplained_db(before, after, RATE),
+        "unexplained_db": metrics.unexplained_db(before, after),
     }
 
 
@@ -169,7 +169,9 @@ def quality(music: Path, folder: Path) -> dict[str, list[dict]]:
         for (a, source), (b, reference) in permutations(paths.items(), 2):
             rows = compare_pair(source, reference, folder)
             found[name].append({"source": a, "reference": b, **rows})
-            print(name, a, "->", b, {k: float(round(v["lufs_error"], 2)) for k, v in rows.items()}, flush=True)
+            print(
+                name, a, "->", b, {k: float(round(v["lufs_error"], 2)) for k, v in rows.items()}, flush=True
+            )
     return found
 
 

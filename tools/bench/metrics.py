@@ -44,7 +44,9 @@ def integrated_lufs(samples: np.ndarray, rate: int) -> float:
     try:
         import pyebur128
     except ImportError:
-        return float(pyloudnorm.Meter(rate, filter_class="DeMan").integrated_loudness(samples.astype(np.float64)))
+        return float(
+            pyloudnorm.Meter(rate, filter_class="DeMan").integrated_loudness(samples.astype(np.float64))
+        )
     state = pyebur128.R128State(2, rate, pyebur128.MeasurementMode.MODE_I)
     state.add_frames(np.ascontiguousarray(samples, dtype=np.float32).reshape(-1), len(samples))
     return float(pyebur128.get_loudness_global(state))
@@ -92,20 +94,34 @@ def delay_frames(before: np.ndarray, after: np.ndarray) -> int:
     return int(near.argmax()) - 4096
 
 
-def unexplained_db(before: np.ndarray, after: np.ndarray, rate: int) -> float:
+def unexplained_db(before: np.ndarray, after: np.ndarray) -> float:
     """Energy of `after` that no linear time-invariant 2x2 filter of `before` explains, in dB of its energy.
 
-    Wiener solution per frequency from averaged cross spectra (frames of 65536, Hann, half overlap: long against any filter of either program).
+    The filter is the Wiener solution from averaged cross spectra (frames of 65536, Hann, half
+    overlapped), cut to 16384 frames on either side and convolved with the whole of `before`, so
+    that frames and their windows leave no residue of their own.
     """
-    size = 65_536
-    window = np.hanning(size).astype(np.float32)[:, None]
+    size, reach = 65_536, 16_384
+    frames = min(len(before), len(after))
+    x, rest = before[:frames].astype(np.float64), after[:frames].astype(np.float64)
+    whole = np.sum(rest**2)
+    for _ in range(3):  # what windows hide of the filter in one round is found in the next
+        taps = np.roll(_wiener(x, rest, size), reach, axis=0)[: 2 * reach]
+        for source in range(2):
+            for sink in range(2):
+                full = signal.oaconvolve(x[:, source], taps[:, source, sink])
+                rest[:, sink] -= full[reach : reach + frames]
+    return float(10.0 * np.log10(np.sum(rest**2) / whole))
+
+
+def _wiener(x: np.ndarray, y: np.ndarray, size: int) -> np.ndarray:
+    """Impulse responses [size, source, sink] that explain y by x best."""
+    window = np.hanning(size)[:, None]
     sxx = np.zeros((size // 2 + 1, 2, 2), dtype=np.complex128)
-    sxy, syy = np.zeros_like(sxx), 0.0
-    for start in range(0, min(len(before), len(after)) - size, size // 2):
-        x, y = (np.fft.rfft(window * z[start : start + size], axis=0) for z in (before, after))
-        sxx += np.conj(x)[:, :, None] * x[:, None, :]
-        sxy += np.conj(x)[:, :, None] * y[:, None, :]
-        syy += float(np.sum(np.abs(y) ** 2))
+    sxy = np.zeros_like(sxx)
+    for start in range(0, len(x) - size, size // 2):
+        a, b = (np.fft.rfft(window * z[start : start + size], axis=0) for z in (x, y))
+        sxx += np.conj(a)[:, :, None] * a[:, None, :]
+        sxy += np.conj(a)[:, :, None] * b[:, None, :]
     sxx += 1e-9 * np.eye(2) * np.trace(sxx, axis1=1, axis2=2).real.mean()
-    explained = np.sum(np.conj(sxy) * np.linalg.solve(sxx, sxy)).real
-    return float(10.0 * np.log10(max(syy - explained, 1e-12 * syy) / syy))
+    return np.fft.irfft(np.linalg.solve(sxx, sxy), n=size, axis=0)
