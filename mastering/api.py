@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -94,14 +95,16 @@ def apply(recipe: Recipe | PathLike, source: PathLike, output: PathLike, *, forc
     Args:
         recipe: a report's recipe, a recipe's or a chain's file, or the name of a chain of the library.
         source: the file.
-        output: what to write, in the recipe's format.
+        output: what to write; its extension chooses the container.
         force: replace existing files.
 
     Raises:
         AudioFileError, ParameterError, PresetError, EnvironmentProblem: as their messages say.
     """
+    output = Path(output)
     loaded = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    return apply_recipe(loaded, Path(source), Path(output), force=force)
+    delivery = replace(loaded.delivery, container=container_of(output))
+    return apply_recipe(loaded, Path(source), output, force=force, delivery=delivery)
 
 
 def _paths(reference: PathLike | Sequence[PathLike] | None) -> tuple[Path, ...]:

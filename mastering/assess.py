@@ -13,7 +13,7 @@ from mastering.report.model import Check
 from mastering.target import DeliverySpec
 from mastering.units import db_to_gain
 
-__all__ = ["checks_of", "input_notices", "missed_notices", "refuse_unmeasurable"]
+__all__ = ["album_check", "checks_of", "input_notices", "missed_notices", "refuse_unmeasurable"]
 
 MIN_DURATION_S = 0.4
 """One block of integrated loudness (BS.1770)."""
@@ -66,6 +66,17 @@ def missed_notices(limited_by: str, wanted_lufs: float | None) -> tuple[Notice, 
             message=f"{wanted_lufs:.1f} LUFS is out of reach: {why} comes first. "
             "Ask for less loudness, or for more compression (a louder style, a higher amount).",
         ),
+    )
+
+
+def album_check(album_lufs: float, wanted_lufs: float, spec: DeliverySpec) -> Check:
+    """Loudness of all songs of an album together."""
+    return Check(
+        name="album_lufs",
+        measured=album_lufs,
+        limit=wanted_lufs,
+        unit="LUFS",
+        passed=abs(album_lufs - wanted_lufs) <= spec.tolerance_lu,
     )
 
 

@@ -10,35 +10,42 @@ import contextlib
 import importlib.metadata
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from mastering import codec
-from mastering.assess import checks_of, input_notices, missed_notices, refuse_unmeasurable
+from mastering.assess import album_check, checks_of, missed_notices
 from mastering.audio import AudioSource
 from mastering.chain import MasteringChain
 from mastering.errors import AudioFileError
 from mastering.host.render import Rendered
-from mastering.io.encoders import nearest_rate
-from mastering.io.files import FileSource, open_source, sha256, write_text_atomic
-from mastering.io.metadata import Metadata
-from mastering.io.tags import read_metadata
+from mastering.intake import Reference, Song, read_all
+from mastering.io.encoders import check_format, nearest_rate
+from mastering.io.files import open_source, sha256, write_text_atomic
 from mastering.io.writer import Writer, open_writer
 from mastering.jobspec import MasterJob, Progress, ignore_progress
 from mastering.library import reference_limits
 from mastering.measure.envelope import STEP_S, Envelope
 from mastering.measure.features import Features, analyse
 from mastering.notice import Notice
-from mastering.pipeline import HOLD_BYTES, Held, Levels, Limited, album_features, level_loop
+from mastering.pipeline import (
+    HOLD_BYTES,
+    Held,
+    LevelLoop,
+    Levels,
+    Limited,
+    album_features,
+    album_lufs,
+    level_loop,
+)
 from mastering.ports import MatchRequest, MatchResult, find_matcher
 from mastering.report.model import Curves, Report
 from mastering.styles import Limits
 from mastering.target import DeliverySpec, Recipe
 
-__all__ = ["analyse_file", "apply_recipe", "master_album", "master_file", "plan_file"]
+__all__ = ["analyse_file", "apply_recipe", "master_album", "master_file", "plan_album", "plan_file"]
 
 _LIBRARIES = ("tonmeister", "numpy", "pedalboard", "soundfile", "soxr", "numba")
 
@@ -60,6 +67,7 @@ def master_file(
 
     Raises:
         AudioFileError: input or reference cannot be mastered.
+        ParameterError: the container cannot hold what is asked for.
         EnvironmentProblem: the output cannot be written.
     """
     return master_album([(source, output)], job, progress=progress)[0]
@@ -80,7 +88,14 @@ def master_album(
 
 def plan_file(source: Path, output: Path, job: MasterJob, *, progress: Progress = ignore_progress) -> Report:
     """Everything but writing: the report of a master that was only rendered in memory."""
-    return _Run([(source, output)], job, progress).rehearse()
+    return plan_album([(source, output)], job, progress=progress)[0]
+
+
+def plan_album(
+    pairs: Sequence[tuple[Path, Path]], job: MasterJob, *, progress: Progress = ignore_progress
+) -> list[Report]:
+    """`plan_file` for an album."""
+    return _Run(pairs, job, progress).rehearse()
 
 
 def apply_recipe(
@@ -113,18 +128,13 @@ class _Stopwatch:
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 4)
 
 
-@dataclass(slots=True, kw_only=True)
-class _Song:
-    """One input on its way."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Track:
+    """A song after the chain's steps: rendered anew for each pass, or held in memory."""
 
-    source: FileSource
-    output: Path
-    before: Features
-    envelope: tuple[float, ...]
-    metadata: Metadata
-    notices: tuple[Notice, ...]
-    rendered: Rendered | None = None
-    held: Held | None = None
+    song: Song
+    rendered: Rendered
+    held: Held
 
 
 @dataclass(slots=True, kw_only=True)
@@ -138,8 +148,18 @@ class _Pass:
     envelope: tuple[float, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decision:
+    """What all songs of a run share in their reports."""
+
+    chain: MasteringChain
+    match: MatchResult | None = None
+    album_lufs: float | None = None
+    missed: tuple[Notice, ...] = ()
+
+
 class _Run:
-    """One call: the songs, the job and what has been found out so far."""
+    """One call: the songs, the job, and what has been found out so far."""
 
     def __init__(self, pairs: Sequence[tuple[Path, Path]], job: MasterJob, progress: Progress) -> None:
         self._pairs = pairs
@@ -147,27 +167,19 @@ class _Run:
         self._progress = progress
         self._watch = _Stopwatch()
         self._stack = contextlib.ExitStack()
-        self._references: tuple[Features, ...] = ()
-        self._reference_digests: tuple[str, ...] = ()
+        self._references: list[Reference] = []
 
     def deliver(self) -> list[Report]:
-        self._refuse_existing()
+        self._refuse_early()
         with self._stack:
             songs = self._read()
             match = self._match(songs)
-            self._render(songs, match.chain)
-            with self._watch.stage("render"):
-                loop = level_loop(
-                    [_held(song) for song in songs],
-                    match,
-                    self._job.delivery,
-                    self._limits(),
-                    lambda share: self._progress("render", share),
-                )
+            tracks = self._render(songs, match.chain)
+            loop = self._loop(tracks, match)
             while True:
                 plan = loop.plan()
                 chain = replace(match.chain, limiter=plan.limiter)
-                passes = [self._write(song, chain) for song in songs]
+                passes = [self._write(track, chain) for track in tracks]
                 levels = [done.levels for done in passes]
                 if not loop.settled(plan, levels):
                     _discard(passes)
@@ -177,97 +189,81 @@ class _Run:
                 if loop.settled(plan, levels, highest):
                     break
                 _discard(passes)
-            missed = missed_notices(plan.limited_by, match.integrated_lufs)
-            return [
-                self._finish(song, done, chain, match, missed)
-                for song, done in zip(songs, passes, strict=True)
-            ]
+            decision = _Decision(
+                chain=chain,
+                match=match,
+                album_lufs=album_lufs(levels),
+                missed=missed_notices(plan.limited_by, match.integrated_lufs),
+            )
+            return [self._finish(track, done, decision) for track, done in zip(tracks, passes, strict=True)]
 
-    def rehearse(self) -> Report:
+    def rehearse(self) -> list[Report]:
+        self._refuse_early(existing=False)
         with self._stack:
-            (song,) = songs = self._read()
+            songs = self._read()
             match = self._match(songs)
-            self._render(songs, match.chain)
-            loop = level_loop([_held(song)], match, self._job.delivery, self._limits())
-            plan = loop.plan()
-            chain = replace(match.chain, limiter=plan.limiter)
-            limited = Limited(_held(song), plan.limiter, _step_frames(_held(song)))
-            envelope = Envelope(limited)
-            after = analyse(envelope, threads=2)
-            missed = missed_notices(plan.limited_by, match.integrated_lufs)
-            curves = _curves(song, tuple(envelope.peaks), tuple(limited.reduction_db))
-            return self._report(song, after, "", chain, match, curves, missed)
+            tracks = self._render(songs, match.chain)
+            plan = self._loop(tracks, match).plan()
+            decision = _Decision(
+                chain=replace(match.chain, limiter=plan.limiter),
+                match=match,
+                album_lufs=plan.predicted_lufs,
+                missed=missed_notices(plan.limited_by, match.integrated_lufs),
+            )
+            reports = []
+            for track in tracks:
+                limited = Limited(track.held, plan.limiter, _step_frames(track.held))
+                envelope = Envelope(limited)
+                after = analyse(envelope, threads=2)
+                curves = _curves(track, tuple(envelope.peaks), tuple(limited.reduction_db))
+                reports.append(self._report(track, after, "", curves, decision))
+            return reports
 
     def apply(self, chain: MasteringChain) -> Report:
-        self._refuse_existing()
+        self._refuse_early()
         with self._stack:
-            (song,) = songs = self._read()
-            self._render(songs, chain)
-            done = self._write(song, chain)
+            (track,) = self._render(self._read(), chain)
+            done = self._write(track, chain)
             self._verify([done])
-            return self._finish(song, done, chain, None, ())
+            return self._finish(track, done, _Decision(chain=chain))
 
-    def _refuse_existing(self) -> None:
-        if not self._job.force:
-            for _, output in self._pairs:
-                for path in (
-                    output,
-                    recipe_path(output),
-                    *([report_path(output)] if self._job.write_report else []),
-                ):
-                    if path.exists():
-                        raise AudioFileError(
-                            f"{path}: exists already",
-                            hint="Choose another name, or give --force to replace it.",
-                            code="file_exists",
-                        )
+    def _refuse_early(self, *, existing: bool = True) -> None:
+        """Before anything is measured: outputs that exist, and what the container cannot hold."""
+        spec = self._job.delivery
+        rate = spec.sample_rate or nearest_rate(spec.container, 48_000)
+        check_format(spec.container, sample_rate=rate, channels=2, bit_depth=spec.bit_depth)
+        if self._job.force or not existing:
+            return
+        for _, output in self._pairs:
+            own = [output, recipe_path(output), *([report_path(output)] if self._job.write_report else [])]
+            for path in own:
+                if path.exists():
+                    raise AudioFileError(
+                        f"{path}: exists already",
+                        hint="Choose another name, or give --force to replace it.",
+                        code="file_exists",
+                    )
 
-    def _read(self) -> list[_Song]:
-        """Open and measure every input and reference, two at a time."""
-        with self._watch.stage("measure"), ThreadPoolExecutor(2) as pool:
-            references = [pool.submit(self._read_reference, path) for path in self._job.references]
-            songs = [pool.submit(self._read_song, source, output) for source, output in self._pairs]
-            try:
-                found = [reference.result() for reference in references]
-                self._references = tuple(features for features, _ in found)
-                self._reference_digests = tuple(digest for _, digest in found)
-                read = [song.result() for song in songs]
-            except BaseException:
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
-        self._progress("measure", 1.0)
-        return read
-
-    def _read_reference(self, path: Path) -> tuple[Features, str]:
-        with open_source(path, downmix=self._job.downmix) as source:
-            features = analyse(source)
-            refuse_unmeasurable(path, features, "the reference")
-            return features, source.sha256
-
-    def _read_song(self, path: Path, output: Path) -> _Song:
-        source = self._stack.enter_context(open_source(path, downmix=self._job.downmix))
-        envelope = Envelope(source)
-        before = analyse(envelope, threads=1 if self._job.references else 2)
-        refuse_unmeasurable(path, before, "the input")
-        metadata, unread = _metadata_of(path)
-        return _Song(
-            source=source,
-            output=output,
-            before=before,
-            envelope=tuple(envelope.peaks),
-            metadata=metadata,
-            notices=(*source.notices, *unread, *input_notices(before)),
-        )
+    def _read(self) -> list[Song]:
+        with self._watch.stage("measure"):
+            songs, self._references = read_all(
+                self._pairs,
+                self._job.references,
+                downmix=self._job.downmix,
+                stack=self._stack,
+                progress=lambda share: self._progress("measure", share),
+            )
+        return songs
 
     def _limits(self) -> Limits:
         return self._job.style.limits if self._job.style is not None else reference_limits()
 
-    def _match(self, songs: Sequence[_Song]) -> MatchResult:
+    def _match(self, songs: Sequence[Song]) -> MatchResult:
         job = self._job
         with self._watch.stage("match"):
             request = MatchRequest(
                 features=album_features([song.before for song in songs]),
-                references=self._references,
+                references=tuple(reference.features for reference in self._references),
                 style=job.style,
                 delivery=job.delivery,
                 amount_percent=job.amount_percent,
@@ -279,41 +275,48 @@ class _Run:
         origin = replace(
             result.chain.origin,
             input_sha256=songs[0].source.sha256 if len(songs) == 1 else "",
-            reference_sha256=self._reference_digests,
+            reference_sha256=tuple(reference.sha256 for reference in self._references),
             style=job.style.name if job.style else "",
             target=job.target.name if job.target else "",
         )
         self._progress("match", 1.0)
         return replace(result, chain=replace(result.chain, origin=origin))
 
-    def _render(self, songs: Sequence[_Song], chain: MasteringChain) -> None:
-        budget = HOLD_BYTES // len(songs)
+    def _render(self, songs: Sequence[Song], chain: MasteringChain) -> list[_Track]:
+        spec, tracks = self._job.delivery, []
         for song in songs:
-            song.rendered = Rendered(song.source, chain.steps, self._rate(song.source))
-            song.held = Held(song.rendered, budget)
+            rate = spec.sample_rate or nearest_rate(spec.container, song.source.sample_rate)
+            rendered = Rendered(song.source, chain.steps, rate)
+            held = Held(rendered, HOLD_BYTES // len(songs))
+            tracks.append(_Track(song=song, rendered=rendered, held=held))
+        return tracks
 
-    def _rate(self, source: FileSource) -> int:
-        """The rate of delivery: as asked, else the input's, else the nearest the container takes."""
-        spec = self._job.delivery
-        return spec.sample_rate or nearest_rate(spec.container, source.sample_rate)
+    def _loop(self, tracks: Sequence[_Track], match: MatchResult) -> LevelLoop:
+        with self._watch.stage("render"):
+            return level_loop(
+                [track.held for track in tracks],
+                match,
+                self._job.delivery,
+                self._limits(),
+                lambda share: self._progress("render", share),
+            )
 
-    def _write(self, song: _Song, chain: MasteringChain) -> _Pass:
+    def _write(self, track: _Track, chain: MasteringChain) -> _Pass:
         """Limit, dither and encode one song into a temporary file."""
-        held, spec = _held(song), self._job.delivery
-        step = _step_frames(held)
-        limited = Limited(held, chain.limiter, step) if chain.limiter is not None else None
+        held, spec = track.held, self._job.delivery
+        limited = Limited(held, chain.limiter, _step_frames(held)) if chain.limiter is not None else None
         levels = Levels(held.sample_rate, held.channels)
         with self._watch.stage("limit and write"):
             writer = self._stack.enter_context(
                 open_writer(
-                    song.output,
+                    track.song.output,
                     sample_rate=held.sample_rate,
                     channels=held.channels,
                     container=spec.container,
                     bit_depth=spec.bit_depth,
                     dither_seed=spec.dither_seed,
                     force=self._job.force,
-                    inputs=tuple(self._inputs()),
+                    inputs=(*(source for source, _ in self._pairs), *self._job.references),
                     frames=held.frames,
                 )
             )
@@ -327,10 +330,6 @@ class _Run:
             writer=writer, levels=levels, reduction_db=tuple(limited.reduction_db) if limited else ()
         )
 
-    def _inputs(self) -> Iterator[Path]:
-        yield from (source for source, _ in self._pairs)
-        yield from self._job.references
-
     def _verify(self, passes: Sequence[_Pass]) -> None:
         """Measure the encoded files, as anyone who opens them would."""
         with self._watch.stage("verify"):
@@ -341,76 +340,64 @@ class _Run:
                     done.envelope = tuple(envelope.peaks)
         self._progress("verify", 1.0)
 
-    def _finish(
-        self,
-        song: _Song,
-        done: _Pass,
-        chain: MasteringChain,
-        match: MatchResult | None,
-        missed: tuple[Notice, ...],
-    ) -> Report:
-        assert done.after is not None
+    def _finish(self, track: _Track, done: _Pass, decision: _Decision) -> Report:
+        assert done.after is not None, "verified before it is finished"
+        song = track.song
         rate_ratio = done.after.sample_rate / song.source.sample_rate
         done.writer.commit(metadata=song.metadata, loudness=done.after, rate_ratio=rate_ratio)
-        digest = sha256(song.output)
-        curves = _curves(song, done.envelope, done.reduction_db)
-        report = self._report(song, done.after, digest, chain, match, curves, missed)
+        curves = _curves(track, done.envelope, done.reduction_db)
+        report = self._report(track, done.after, sha256(song.output), curves, decision)
         write_text_atomic(recipe_path(song.output), codec.to_json(report.recipe), force=True)
         if self._job.write_report:
             from mastering.report.html import render_html
 
-            with self._watch.stage("report"):
-                html = render_html(report)
-            write_text_atomic(report_path(song.output), html, force=True)
+            write_text_atomic(report_path(song.output), render_html(report), force=True)
         self._progress("done", 1.0)
         return report
 
     def _report(
-        self,
-        song: _Song,
-        after: Features,
-        digest: str,
-        chain: MasteringChain,
-        match: MatchResult | None,
-        curves: Curves,
-        missed: tuple[Notice, ...],
+        self, track: _Track, after: Features, digest: str, curves: Curves, decision: _Decision
     ) -> Report:
-        job = self._job
-        spec = replace(job.delivery, sample_rate=_held(song).sample_rate)
-        wanted = match.integrated_lufs if match is not None and len(self._pairs) == 1 else None
+        job, song, match = self._job, track.song, decision.match
+        spec = replace(job.delivery, sample_rate=track.held.sample_rate)
+        wanted_lufs = match.integrated_lufs if match is not None else None
+        is_album = len(self._pairs) > 1
+        checks = checks_of(after, spec, None if is_album else wanted_lufs, song.source.duration_s)
+        if is_album and wanted_lufs is not None and decision.album_lufs is not None:
+            checks = (album_check(decision.album_lufs, wanted_lufs, spec), *checks)
         return Report(
             input_name=song.source.path.name,
             output_name=song.output.name,
             input_sha256=song.source.sha256,
             output_sha256=digest,
-            reference_names=tuple(path.name for path in job.references),
+            reference_names=tuple(reference.path.name for reference in self._references),
             style=job.style.name if job.style else "",
             target=job.target.name if job.target else "",
             before=song.before,
             after=after,
-            references=self._references,
+            references=tuple(reference.features for reference in self._references),
             match=match,
-            recipe=Recipe(chain=chain, delivery=spec),
-            checks=checks_of(after, spec, wanted, song.source.frames / song.source.sample_rate),
+            recipe=Recipe(chain=decision.chain, delivery=spec),
+            checks=checks,
             notices=(
                 *song.notices,
-                *self._own_notices(song),
+                *self._own_notices(track),
                 *(match.notices if match else ()),
-                *missed,
+                *decision.missed,
             ),
             curves=curves,
             versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
             seconds=dict(self._watch.seconds),
         )
 
-    def _own_notices(self, song: _Song) -> Iterator[Notice]:
-        rate, own = _held(song).sample_rate, song.source.sample_rate
+    def _own_notices(self, track: _Track) -> Iterator[Notice]:
+        rate, own = track.held.sample_rate, track.song.source.sample_rate
         if rate != own and self._job.delivery.sample_rate is None:
             yield Notice(
                 code="rate_changed",
                 message=f"{self._job.delivery.container} does not take {own} Hz; delivered at {rate} Hz.",
             )
-        if song.source.sha256 in self._reference_digests:
+        if track.song.source.sha256 in {reference.sha256 for reference in self._references}:
             yield Notice(
                 code="reference_is_input",
                 message="The reference is the input itself: only loudness and peaks can change.",
@@ -427,11 +414,6 @@ def report_path(output: Path) -> Path:
     return output.with_name(f"{output.stem}.report.html")
 
 
-def _held(song: _Song) -> Held:
-    assert song.held is not None, "rendered before it is written"
-    return song.held
-
-
 def _step_frames(source: AudioSource) -> int:
     return round(STEP_S * source.sample_rate)
 
@@ -441,25 +423,16 @@ def _discard(passes: Sequence[_Pass]) -> None:
         done.writer.discard()
 
 
-def _metadata_of(path: Path) -> tuple[Metadata, tuple[Notice, ...]]:
-    """Tags of a file; damaged ones are left out with a notice, for the music may be fine all the same."""
-    try:
-        return read_metadata(path), ()
-    except AudioFileError as error:
-        return Metadata(), (Notice(code=error.code, message=f"{error.message}; they were not carried over."),)
-
-
-def _curves(song: _Song, after: tuple[float, ...], reduction_db: tuple[float, ...]) -> Curves:
-    assert song.rendered is not None
-    steps = len(reduction_db) or len(song.envelope)
+def _curves(track: _Track, after: tuple[float, ...], reduction_db: tuple[float, ...]) -> Curves:
+    steps = len(reduction_db) or len(track.song.envelope)
     compressors = {
         name: tuple(np.interp(np.arange(steps), np.linspace(0, steps, len(values)), values).tolist())
-        for name, values in song.rendered.compressor_reduction_db.items()
+        for name, values in track.rendered.compressor_reduction_db.items()
         if values
     }
     return Curves(
         step_s=STEP_S,
-        before_peak=song.envelope,
+        before_peak=track.song.envelope,
         after_peak=after,
         limiter_reduction_db=reduction_db,
         compressor_reduction_db=compressors,

@@ -33,6 +33,7 @@ __all__ = [
     "Limited",
     "Mastered",
     "album_features",
+    "album_lufs",
     "level_loop",
     "limited",
     "master",
@@ -165,6 +166,11 @@ class Levels:
         return self._peaks.result().true_peak_dbtp
 
 
+def album_lufs(songs: Sequence[Levels]) -> float:
+    """Integrated loudness of songs played one after the other."""
+    return gated_loudness(np.concatenate([song.powers_100ms for song in songs]))
+
+
 @dataclass(slots=True, kw_only=True)
 class LevelLoop:
     """Closes in on loudness and ceiling: plan, deliver, measure, plan again.
@@ -206,7 +212,7 @@ class LevelLoop:
             songs: what was measured on the way.
             file_peak_dbtp: highest true peak of the written files, where these are known already.
         """
-        integrated_lufs = gated_loudness(np.concatenate([song.powers_100ms for song in songs]))
+        integrated_lufs = album_lufs(songs)
         true_peak_dbtp = max(file_peak_dbtp, *(song.true_peak_dbtp for song in songs))
         over_db = true_peak_dbtp - self.delivery.ceiling_dbtp
         miss_lu = 0.0 if self.wanted_lufs is None else integrated_lufs - plan.predicted_lufs

@@ -16,7 +16,7 @@ __all__ = ["App", "Command", "app", "debug_wanted", "version"]
 
 _COMMANDS = {
     "master": "Master audio files to a reference, a style or a delivery target.",
-    "apply": "Apply a saved recipe to other audio.",
+    "apply": "Apply a saved recipe or a chain to audio.",
     "measure": "Measure loudness, peaks, dynamics, spectrum and width.",
     "compare": "Compare two files side by side.",
     "presets": "List, show and check styles, targets and chains.",

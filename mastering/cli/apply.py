@@ -1,9 +1,8 @@
-"""`tonmeister apply`: a saved chain on other audio, bit-identical on the same audio."""
+"""`tonmeister apply`: a saved chain, or one of the library, on any audio; the same audio, the same bits."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import click
@@ -12,32 +11,42 @@ from mastering.cli.app import Command
 from mastering.cli.deliver import Order, Pair, Work, deliver
 from mastering.cli.failures import EXIT_CODES_HELP
 from mastering.cli.inputs import expand
-from mastering.cli.options import delivery_options, run_options, spec_options
-from mastering.cli.outputs import container_of, plan_outputs
+from mastering.cli.options import complete_chains, delivery_options, run_options, spec_options
+from mastering.cli.outputs import agreed_container, plan_outputs
 from mastering.cli.tasks import ApplyTask
-from mastering.codec import from_json
-from mastering.errors import PresetError
-from mastering.target import Recipe
+from mastering.jobspec import load_recipe
 
-__all__ = ["command", "load_recipe"]
+__all__ = ["command"]
+
+_EXAMPLES = """\b
+Examples:
+  tonmeister apply song.recipe.json other.wav -o other.master.wav
+  tonmeister apply gentle-glue mix.wav
+  tonmeister presets list --kind chains
+
+"""
 
 
-@click.command("apply", cls=Command, epilog=EXIT_CODES_HELP)
-@click.argument("recipe", metavar="RECIPE.json", type=click.Path(path_type=Path))
+@click.command("apply", cls=Command, epilog=_EXAMPLES + EXIT_CODES_HELP)
+@click.argument("recipe", metavar="RECIPE.json|CHAIN", shell_complete=complete_chains)
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...", type=click.Path())
 @spec_options
 @run_options
 @click.pass_context
-def command(ctx: click.Context, /, recipe: Path, **options: Any) -> None:
-    """Apply the chain saved in RECIPE.json to IN....
+def command(ctx: click.Context, /, recipe: str, **options: Any) -> None:
+    """Apply a chain to IN.... as it is: the one saved in RECIPE.json, or the CHAIN of that name or file.
 
-    On the audio it was made for it gives the same samples again. The recipe's format, rate and bit
-    depth are used where no option says otherwise.
+    On the audio it was made for a recipe gives the same samples again. Its format, rate and bit depth
+    are used where no option says otherwise; a chain has none and gives 24-bit wav at the input's rate.
+    Neither is fitted to the audio: nothing matches the level, and without a limiter nothing limits it.
     """
+    from mastering.io.encoders import check_spec
+
     loaded = load_recipe(recipe)
-    container = container_of(options["output"], options["container"])
+    container = agreed_container(options["output"], options["container"])
     given = delivery_options({**options, "container": container})
     delivery = replace(loaded.delivery, **given) if given else None
+    check_spec(delivery or loaded.delivery)
     inputs = expand(options["inputs"])
     outputs = plan_outputs(
         inputs,
@@ -65,19 +74,3 @@ def command(ctx: click.Context, /, recipe: Path, **options: Any) -> None:
     ]
     deliver(ctx, pairs, works, Order.of(ctx, options))
 
-
-def load_recipe(path: Path) -> Recipe:
-    """The recipe in a file.
-
-    Raises:
-        PresetError: it cannot be read, or is not a recipe.
-    """
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise PresetError(
-            f"{path}: the recipe cannot be read: {str(reason).lower()}",
-            hint="`tonmeister master` writes NAME.recipe.json beside each master.",
-        ) from error
-    return from_json(Recipe, text, str(path))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -16,23 +16,18 @@ from mastering.cli.options import (
     complete_names,
     delivery_options,
     level_options,
-    merge_delivery,
     parse_amount,
     parse_aspects,
     reference_files,
     run_options,
     spec_options,
 )
-from mastering.cli.outputs import container_of, plan_outputs
+from mastering.cli.outputs import agreed_container, plan_outputs
 from mastering.cli.tasks import AlbumTask, MasterTask
+from mastering.jobspec import DEFAULT_STYLE, MasterJob, default_style_name, merge_delivery
 from mastering.ports import ASPECTS
 
-if TYPE_CHECKING:
-    from mastering.jobspec import MasterJob
-
 __all__ = ["command"]
-
-_DEFAULT_STYLE = "balanced"
 
 _EXAMPLES = """\b
 Examples:
@@ -58,7 +53,7 @@ Examples:
     "--style",
     metavar="NAME",
     shell_complete=complete_names("styles"),
-    help=f"How it should sound; without reference, style or target it is {_DEFAULT_STYLE}.",
+    help=f"How it should sound; without reference, style or target it is {DEFAULT_STYLE}.",
 )
 @click.option(
     "--target",
@@ -114,25 +109,25 @@ def _job(options: dict[str, Any]) -> MasterJob:
     """The job that the options spell out.
 
     Raises:
-        TonmeisterError: an unknown preset, or a number outside its range.
+        TonmeisterError: an unknown preset, a number outside its range, or what the format cannot hold.
         click.UsageError: options that contradict each other.
     """
     from mastering import library
-    from mastering.jobspec import MasterJob
+    from mastering.io.encoders import check_spec
 
     references = reference_files(options["references"])
-    style_name = options["style"]
-    if not (references or style_name or options["target"]):
-        style_name = _DEFAULT_STYLE
+    style_name = default_style_name(references, options["style"], options["target"])
     style = library.load_style(style_name) if style_name else None
     target = library.load_target(options["target"]) if options["target"] else None
-    container = container_of(options["output"], options["container"])
+    container = agreed_container(options["output"], options["container"])
     given = delivery_options({**options, "container": container})
+    delivery = merge_delivery(style, target, given, referenced=bool(references))
+    check_spec(delivery)
     return MasterJob(
         references=references,
         style=style,
         target=target,
-        delivery=merge_delivery(style, target, given, referenced=bool(references)),
+        delivery=delivery,
         downmix=options["downmix"],
         force=options["force"],
         write_report=not options["no_report"],

@@ -1,14 +1,13 @@
-"""Options that several commands share, and how they merge into values.
+"""Options that several commands share.
 
 What the user did not type is None and is left out, so that built-in defaults, styles and targets
-show through: defaults < style < target < options.
+show through: see jobspec.merge_delivery.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,14 +21,13 @@ from mastering.units import ranges
 
 if TYPE_CHECKING:
     from mastering.library import Kind
-    from mastering.styles import Style, Target
 
 __all__ = [
     "complete_aspects",
+    "complete_chains",
     "complete_names",
     "delivery_options",
     "level_options",
-    "merge_delivery",
     "parse_amount",
     "parse_aspects",
     "reference_files",
@@ -89,6 +87,13 @@ def complete_names(
         return [CompletionItem(name) for name in library.names(kind) if name.startswith(incomplete)]
 
     return complete
+
+
+def complete_chains(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete a chain's name, or else a file's."""
+    return complete_names("chains")(ctx, parameter, incomplete) or [CompletionItem(incomplete, type="file")]
 
 
 def _stack(*decorators: Callable[[F], F]) -> Callable[[F], F]:
@@ -170,28 +175,6 @@ def delivery_options(values: dict[str, Any]) -> dict[str, Any]:
     if "bit_depth" in given:
         given["bit_depth"] = int(given["bit_depth"])
     return given
-
-
-def merge_delivery(
-    style: Style | None, target: Target | None, given: dict[str, Any], *, referenced: bool
-) -> DeliverySpec:
-    """What to deliver: defaults < the style's level < the target < what was typed.
-
-    Args:
-        style: its loudness and ceiling count only without target and reference.
-        target: the platform; its numbers replace the style's.
-        given: fields of DeliverySpec from the command line.
-        referenced: there is at least one reference; its loudness is the goal.
-
-    Raises:
-        ParameterError: a number outside its range.
-    """
-    spec = DeliverySpec()
-    if target is not None:
-        spec = target.delivery
-    elif style is not None and not referenced:
-        spec = replace(spec, integrated_lufs=style.integrated_lufs, ceiling_dbtp=style.ceiling_dbtp)
-    return replace(spec, **given)
 
 
 def reference_files(given: Sequence[str]) -> tuple[Path, ...]:

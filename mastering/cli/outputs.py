@@ -10,34 +10,25 @@ from pathlib import Path
 import click
 
 from mastering.cli.inputs import MASTER_MARK, Input
-from mastering.target import CONTAINERS, Container
+from mastering.jobspec import container_of
+from mastering.target import Container
 
-__all__ = ["SUFFIXES", "check_png", "container_of", "plan_outputs"]
-
-SUFFIXES: dict[str, Container] = {f".{name}": name for name in CONTAINERS} | {
-    ".wave": "wav",
-    ".bwf": "wav",
-    ".oga": "ogg",
-    ".aif": "aiff",
-}
-"""Suffix of an output -> its container; the first suffix of each container is the default one."""
+__all__ = ["agreed_container", "check_png", "plan_outputs"]
 
 
-def container_of(output: Path | None, chosen: Container | None) -> Container | None:
+def agreed_container(output: Path | None, chosen: Container | None) -> Container | None:
     """The container that -o and --format ask for together; None where neither says.
 
     Raises:
-        click.UsageError: an unknown suffix, or the two disagree.
+        ParameterError: a suffix of no container.
+        click.UsageError: the two disagree.
     """
     if output is None:
         return chosen
-    suffix = output.suffix.lower()
-    if suffix not in SUFFIXES:
-        shown = f"'{output.suffix}' is no output format" if suffix else "the output has no suffix"
-        raise click.UsageError(f"-o {output}: {shown}; allowed {', '.join(SUFFIXES)}.")
-    if chosen is not None and SUFFIXES[suffix] != chosen:
+    container = container_of(output)
+    if chosen not in (None, container):
         raise click.UsageError(f"-o {output} and --format {chosen} disagree; leave one out.")
-    return SUFFIXES[suffix]
+    return container
 
 
 def plan_outputs(

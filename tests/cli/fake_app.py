@@ -159,7 +159,7 @@ def master_album(
 
 
 def apply_recipe(recipe: Recipe, source: Path, output: Path, **settings: Any) -> Report:
-    SEEN.append(("apply_recipe", settings))
+    SEEN.append(("apply_recipe", {"recipe": recipe, **settings}))
     _behave(source, output, settings["progress"])
     _write(output, settings["force"])
     return report(source, output, settings["delivery"] or recipe.delivery)

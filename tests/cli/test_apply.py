@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 from click.testing import Result
 
+from mastering import library
 from mastering.chain import Limiter, MasteringChain
 from mastering.codec import to_json
 from mastering.target import DeliverySpec, Recipe
@@ -71,6 +72,61 @@ def test_a_bad_recipe_is_a_sentence(
     assert result.exit_code == 2
     assert sentence in result.stderr
     assert "r.json" in result.stderr
+    assert fake.SEEN == []
+
+
+def test_a_format_that_cannot_hold_it_is_refused_before_anything_runs(
+    fake: ModuleType, recipe: Path, run: Run
+) -> None:
+    result = run("apply", recipe, "a.wav", "--bit-depth", "32")
+    assert result.exit_code == 2
+    assert "flac with 32 bits: allowed 16, 24" in result.stderr
+    assert fake.SEEN == []
+
+
+CHAIN = MasteringChain(name="mine", limiter=Limiter(input_gain_db=1.0))
+
+
+def applied(fake: ModuleType, run: Run, name: str) -> Recipe:
+    """What `apply NAME a.wav` hands to the delivery."""
+    result = run("apply", name, "a.wav", "--force")
+    assert result.exit_code == 0, result.stderr
+    recipe: Recipe = fake.SEEN[-1][1]["recipe"]
+    return recipe
+
+
+def test_a_chains_file_is_delivered_as_by_default(
+    fake: ModuleType, files: Files, run: Run, tmp_path: Path
+) -> None:
+    (files("a.wav") / "c.json").write_text(to_json(CHAIN), "utf-8")
+    assert applied(fake, run, "c.json") == Recipe(chain=CHAIN, delivery=DeliverySpec())
+
+
+def test_a_chain_of_the_library(
+    fake: ModuleType, files: Files, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours by its name, the user's too; a file of that name does not stand in the way."""
+    monkeypatch.setenv(library.FOLDER_VARIABLE, str(tmp_path))
+    own = tmp_path / "chains" / "mine.json"
+    own.parent.mkdir()
+    own.write_text(to_json(CHAIN), "utf-8")
+    files("a.wav", "mine")
+    assert applied(fake, run, "mine") == Recipe(chain=CHAIN, delivery=DeliverySpec())
+    assert applied(fake, run, "gentle-glue").chain == library.load_chain("gentle-glue")
+
+
+def test_a_recipe_without_a_suffix_is_still_a_file(fake: ModuleType, recipe: Path, run: Run) -> None:
+    recipe.rename("saved")
+    assert applied(fake, run, "saved") == RECIPE
+
+
+def test_a_chain_that_nobody_knows(fake: ModuleType, files: Files, run: Run) -> None:
+    files("a.wav")
+    result = run("apply", "gentle-gleu", "a.wav")
+    assert result.exit_code == 2
+    assert "did you mean 'gentle-glue'?" in result.stderr
+    result = run("apply", "warm", "a.wav")
+    assert "'warm' is a style" in result.stderr
     assert fake.SEEN == []
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from mastering.cli.options import merge_delivery
+from mastering.jobspec import merge_delivery
 from mastering.library import load_style, load_target, names
 from mastering.target import DeliverySpec
 
@@ -121,6 +121,31 @@ def test_wrong_usage_is_refused_before_anything_runs(
     assert sentence in " ".join(result.stderr.split())
     assert result.stdout == ""
     assert fake.SEEN == []
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--format", "flac", "--bit-depth", "32"), "flac with 32 bits: allowed 16, 24"),
+        (("--format", "opus", "--rate", "44100"), "opus at 44100 Hz: allowed 48000 Hz"),
+        (("-o", "x.mp3", "--rate", "96000"), "Deliver at 48000 Hz."),
+        (("-o", "x.wma"), "'.wma' is no output format"),
+        (("-o", "x.opus", "--target", "cd"), "opus at 44100 Hz"),
+    ],
+)
+def test_what_a_format_cannot_hold_is_refused_before_anything_runs(
+    fake: ModuleType, files: Files, run: Run, options: tuple[str, ...], sentence: str
+) -> None:
+    files("a.wav")
+    result = run("master", "a.wav", *options)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert fake.SEEN == []
+
+
+def test_a_rate_that_nobody_asked_for_is_left_to_the_delivery(asked: Callable[..., Any]) -> None:
+    assert asked("--format", "opus").delivery.sample_rate is None
+    assert asked("--format", "mp3", "--bit-depth", "32").delivery.container == "mp3"
 
 
 def test_document_holds_every_input_in_its_order(fake: ModuleType, files: Files, run: Run) -> None:

@@ -8,7 +8,8 @@ import click
 import pytest
 
 from mastering.cli.inputs import Input
-from mastering.cli.outputs import check_png, container_of, plan_outputs
+from mastering.cli.outputs import agreed_container, check_png, plan_outputs
+from mastering.errors import ParameterError
 
 
 def planned(
@@ -78,21 +79,25 @@ def test_an_existing_folder_is_no_output_file(folder: Path) -> None:
 def test_suffix_and_format_decide_together(
     output: str | None, chosen: str | None, container: str | None
 ) -> None:
-    assert container_of(None if output is None else Path(output), chosen) == container  # type: ignore[arg-type]
+    assert agreed_container(None if output is None else Path(output), chosen) == container  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("output", "chosen", "sentence"),
     [
-        ("x.wav", "flac", "disagree"),
         ("x", None, "no suffix; allowed .wav"),
         ("x.wma", None, "'.wma' is no output format"),
         ("x.master", "wav", "'.master' is no output format"),
     ],
 )
 def test_suffixes_that_are_refused(output: str, chosen: str | None, sentence: str) -> None:
-    with pytest.raises(click.UsageError, match=sentence):
-        container_of(Path(output), chosen)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match=sentence):
+        agreed_container(Path(output), chosen)  # type: ignore[arg-type]
+
+
+def test_suffix_and_format_that_disagree() -> None:
+    with pytest.raises(click.UsageError, match="disagree"):
+        agreed_container(Path("x.wav"), "flac")
 
 
 def test_a_plot_never_overwrites_a_song() -> None:

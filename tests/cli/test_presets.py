@@ -41,7 +41,7 @@ def test_list_shows_every_kind(run: Run) -> None:
     lines = run("presets", "list").stdout.splitlines()
     assert [line for line in lines if not line.startswith(" ")] == ["Styles", "Targets", "Chains"]
     shown = {line.split()[0] for line in lines if line.startswith(" ")}
-    assert shown == {*library.names("styles"), *library.names("targets"), "none"}
+    assert shown == {*library.names("styles"), *library.names("targets"), *library.names("chains")}
 
 
 def test_list_of_one_kind_as_a_document(run: Run) -> None:

@@ -132,14 +132,15 @@ def compare_pair(source: Path, reference: Path, folder: Path) -> dict[str, dict[
         )
     )
     rows = {name: judge(before, path, goal) for name, path in (("tonmeister", ours), ("matchering", theirs))}
-    lufs = f"--lufs={rows['matchering']['lufs']:.3f}"
-    run(
-        tonmeister(
-            source, reference, equal, "--amount", "100", lufs, "--ceiling", "-0.02", "--bit-depth", "32"
-        )
-    )
-    after, _ = soundfile.read(equal, dtype="float32")
-    rows["tonmeister"]["unexplained_db"] = metrics.unexplained_db(before, after)
+    equal_loudness = [f"--lufs={rows['matchering']['lufs']:.3f}", "--ceiling", "-0.02", "--bit-depth", "32"]
+    for key, extra in (
+        ("unexplained_db", []),
+        ("unexplained_without_dynamics_db", ["--only", "tone,width,level"]),
+    ):
+        run(tonmeister(source, reference, equal, "--amount", "100", *equal_loudness, *extra))
+        after, _ = soundfile.read(equal, dtype="float32")
+        rows["tonmeister"][key] = metrics.unexplained_db(before, after)
+    rows["matchering"]["unexplained_without_dynamics_db"] = rows["matchering"]["unexplained_db"]
     return rows
 
 
@@ -242,6 +243,7 @@ def quality_table(name: str, pairs: list[dict]) -> list[str]:
         "true_peak_dbtp": "true peak at 8x, dBTP",
         "delay_frames": "delay, frames",
         "unexplained_db": "energy no linear filter explains, dB (at Matchering's loudness)",
+        "unexplained_without_dynamics_db": "the same with --only tone,width,level",
     }
     for key, title in titles.items():
         cells = []

@@ -94,6 +94,10 @@ def delay_frames(before: np.ndarray, after: np.ndarray) -> int:
     return int(near.argmax()) - 4096
 
 
+EXPLAINED_FRAMES = 60 * 44_100
+"""The first minute is enough to tell a limiter or compressor from a filter."""
+
+
 def unexplained_db(before: np.ndarray, after: np.ndarray) -> float:
     """Energy of `after` that no linear time-invariant 2x2 filter of `before` explains, in dB of its energy.
 
@@ -102,10 +106,10 @@ def unexplained_db(before: np.ndarray, after: np.ndarray) -> float:
     that frames and their windows leave no residue of their own.
     """
     size, reach = 65_536, 16_384
-    frames = min(len(before), len(after))
+    frames = min(len(before), len(after), EXPLAINED_FRAMES)
     x, rest = before[:frames].astype(np.float64), after[:frames].astype(np.float64)
     whole = np.sum(rest**2)
-    for _ in range(3):  # what windows hide of the filter in one round is found in the next
+    for _ in range(2):  # what windows hide of the filter in one round is found in the next
         taps = np.roll(_wiener(x, rest, size), reach, axis=0)[: 2 * reach]
         for source in range(2):
             for sink in range(2):
