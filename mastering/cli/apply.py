@@ -73,4 +73,3 @@ def command(ctx: click.Context, /, recipe: str, **options: Any) -> None:
         if pair.source.failure is None
     ]
     deliver(ctx, pairs, works, Order.of(ctx, options))
-

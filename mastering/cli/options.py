@@ -89,9 +89,7 @@ def complete_names(
     return complete
 
 
-def complete_chains(
-    ctx: click.Context, parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
+def complete_chains(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete a chain's name, or else a file's."""
     return complete_names("chains")(ctx, parameter, incomplete) or [CompletionItem(incomplete, type="file")]
 

@@ -15,19 +15,17 @@ import importlib.metadata
 import numpy as np
 
 from mastering.chain import (
-    Compressor,
     EqBand,
     Equalizer,
     Limiter,
     LinearPhaseEq,
     MasteringChain,
-    MultibandCompressor,
     Origin,
     Saturation,
     Step,
     Width,
 )
-from mastering.match.density import Distribution, compressor_for, joined
+from mastering.match import dynamics
 from mastering.match.tone import (
     CENTRES_HZ,
     JUDGED,
@@ -42,21 +40,11 @@ from mastering.match.tone import (
     side_headroom_db,
     within_bandwidth,
 )
-from mastering.measure.features import BAND_EDGES_HZ
 from mastering.notice import Notice
 from mastering.ports import MatchRequest, MatchResult
 
 __all__ = ["ClosedFormMatcher"]
 
-AUTO_DYNAMICS = 0.5
-"""Share of a difference in crest or peak to loudness ratio that `auto` takes for mastering."""
-
-AUTO_CREST_DB = 1.5
-"""Most that `auto` takes off a band's crest: beyond it a difference is more likely the playing."""
-
-ATTACKS_MS = (10.0, 6.0, 3.0, 2.0)
-RELEASES_MS = (150.0, 120.0, 90.0, 60.0)
-"""Per band, low to high: fast enough that the 23 ms levels the crest is measured on are reached."""
 MONO_DB = -60.0
 
 
@@ -87,7 +75,7 @@ class _Match:
         wanted_mid, mid = self._tone()
         wanted_width, width = self._width()
         lufs = self._loudness()
-        plr_db = self._plr()
+        plr_db = dynamics.plr_goal_db(self.request)
         steps = (
             *self._style_filters(),
             *self._curves(mid, width),
@@ -230,107 +218,18 @@ class _Match:
         return [Equalizer(mid=tuple(bands), side=tuple(bands))] if bands else []
 
     def _dynamics(self, tone: Curve, plr_db: float | None) -> list[Step]:
-        if "dynamics" not in self.request.only or self.share == 0.0 or self._denser_already():
+        """Compressors towards the reference's or style's density; a denser input is left alone."""
+        if "dynamics" not in self.request.only or self.request.amount_percent == 0.0:
             return []
-        bands = self._band_distributions(tone)
-        wanted = self._crest_reductions_db()
-        found = [
-            compressor_for(
-                band,
-                crest_reduction_db=reduction,
-                max_mean_reduction_db=self.limits.max_compression_db,
-                attack_ms=attack_ms,
-                release_ms=release_ms,
-            )
-            for band, reduction, attack_ms, release_ms in zip(
-                bands, wanted, ATTACKS_MS, RELEASES_MS, strict=True
-            )
-        ]
-        steps: list[Step] = []
-        if any(found):
-            steps.append(_multiband(found))
-        glue = self._glue(joined(bands), plr_db, max(wanted) if any(found) else 0.0)
-        return [*steps, glue] if glue else steps
-
-    def _band_distributions(self, tone: Curve) -> list[Distribution]:
-        """Level distributions of the four bands after the tone curve."""
-        power = 10.0 ** (np.asarray(self.own.mid_db) / 10.0)
-        edges = np.searchsorted(CENTRES_HZ, BAND_EDGES_HZ)
-        out = []
-        for percentiles, part in zip(
-            self.features.level_percentiles_db, np.split(np.arange(len(CENTRES_HZ)), edges), strict=True
-        ):
-            shift = 10.0 * np.log10(np.sum(power[part] * 10.0 ** (tone[part] / 10.0)) / np.sum(power[part]))
-            out.append(Distribution.from_percentiles(percentiles, float(shift)))
-        return out
-
-    def _crest_reductions_db(self) -> list[float]:
-        """Wanted reduction of each band's crest; 0 where the input is already denser."""
-        style, references = self.request.style, self.request.references
-        own = _finite(self.features.crest_db)
-        if references:
-            goal = np.mean([_finite(r.crest_db) for r in references], axis=0)
-        elif style is not None:
-            goal = np.asarray(style.crest_high_db)
-        else:
-            return [0.0] * len(own)
-        denser = np.maximum(0.0, own - goal)
-        if self.auto:
-            return [float(x) for x in np.minimum(AUTO_DYNAMICS * denser, AUTO_CREST_DB)]
-        return [float(x) for x in self.share * denser]
-
-    def _plr(self) -> float | None:
-        """Peak to loudness ratio to come close to; None where dynamics are not asked for."""
-        own, style, references = self.features.plr_db, self.request.style, self.request.references
-        if "dynamics" not in self.request.only or not np.isfinite(own):
-            return None
-        if references:
-            goal = float(np.mean([r.plr_db for r in references]))
-        elif style is not None:
-            goal = min(max(own, style.plr_low_db), style.plr_high_db)
-        else:
-            return None
-        if self._denser_already():
+        if dynamics.denser_already(self.request):
+            goal = float(np.mean([r.plr_db for r in self.request.references]))
             self._tell(
                 "denser_already",
-                f"The input is already denser than the reference (PLR {own:.1f} against {goal:.1f} dB); "
-                "it was not compressed.",
+                f"The input is already denser than the reference (PLR {self.features.plr_db:.1f} against "
+                f"{goal:.1f} dB); it was not compressed.",
             )
-        if own <= goal:
-            return None
-        share = AUTO_DYNAMICS if self.auto else self.share
-        return own - min(share * (own - goal), self.limits.max_plr_reduction_db)
-
-    def _denser_already(self) -> bool:
-        """Whether the input has clearly less peak to loudness ratio than the references, so is left alone."""
-        references = self.request.references
-        return (
-            bool(references) and self.features.plr_db < float(np.mean([r.plr_db for r in references])) - 1.0
-        )
-
-    def _glue(self, whole: Distribution, plr_db: float | None, done_db: float) -> Compressor | None:
-        """The style's bus compressor; for a reference one that takes half of what bands left of the PLR."""
-        style = self.request.style
-        if style is not None and style.glue is not None:
-            glue = style.glue
-            threshold = self.features.integrated_lufs + glue.threshold_lu
-            return Compressor(
-                threshold_dbfs=min(0.0, max(-80.0, threshold)),
-                ratio=glue.ratio,
-                knee_db=glue.knee_db,
-                attack_ms=glue.attack_ms,
-                release_ms=glue.release_ms,
-            )
-        if plr_db is None:
-            return None
-        left_db = self.features.plr_db - plr_db - done_db
-        return compressor_for(
-            whole,
-            crest_reduction_db=0.5 * left_db if left_db > 2.0 else 0.0,
-            max_mean_reduction_db=self.limits.max_compression_db,
-            attack_ms=10.0,
-            release_ms=150.0,
-        )
+            return []
+        return dynamics.compressors(self.request, self.own.mid_db + tone, tone, plr_db)
 
     def _colour(self) -> list[Step]:
         style = self.request.style
@@ -372,20 +271,6 @@ class _Match:
         self.notices.append(Notice(code=code, message=message))
 
 
-def _multiband(found: list[Compressor | None]) -> MultibandCompressor:
-    """Neighbouring bands with nothing to do are merged: fewer crossovers, less phase rotation."""
-    idle = Compressor(threshold_dbfs=0.0, ratio=1.0)
-    crossovers: list[float] = []
-    bands: list[Compressor] = []
-    for i, band in enumerate(found):
-        if i and not (band is None and found[i - 1] is None):
-            crossovers.append(BAND_EDGES_HZ[i - 1])
-        elif i:
-            continue
-        bands.append(band or idle)
-    return MultibandCompressor(crossovers_hz=tuple(crossovers), bands=tuple(bands))
-
-
 def _hold_outside(curve: Curve, trusted: np.typing.NDArray[np.bool_]) -> Curve:
     """Bands without trust take the value of the nearest trusted one, towards zero with distance."""
     seen = np.flatnonzero(trusted)
@@ -396,9 +281,5 @@ def _hold_outside(curve: Curve, trusted: np.typing.NDArray[np.bool_]) -> Curve:
     return np.asarray(curve[nearest] * 0.7 ** np.abs(band - nearest))
 
 
-def _finite(values: tuple[float, ...]) -> Curve:
-    return np.asarray(np.nan_to_num(np.asarray(values), neginf=0.0, posinf=0.0))
-
-
 def _rounded(curve: Curve) -> tuple[float, ...]:
-    return tuple(round(float(x), 3) for x in curve)
+    return tuple(round(float(gain_db), 3) for gain_db in curve)

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -131,6 +132,27 @@ def test_ctrl_c_leaves_nothing_behind(songs: Path, pieces: list[Audio], launch: 
     if not results(stdout):
         assert sorted(path.name for path in songs.iterdir()) == before
     assert list(songs.glob(".*")) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_what_a_killed_run_leaves_is_in_nobodys_way(songs: Path, launch: Launch, run: Run) -> None:
+    long = songs / "long.wav"
+    write(long, render_piece(3, 60.0).mix())
+    process = launch("master", "long.wav", faked=False)
+    deadline = time.monotonic() + _LIMIT_S
+    while not (left := list(songs.glob(".tonmeister-*"))):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.kill()
+    process.wait(_LIMIT_S)
+    long.unlink()
+    (songs / ".tonmeister-0123456789ab.wav").mkdir()
+    for more in ((), ("--force",)):
+        made = run("master", ".", "--json", "--no-report", *more)
+        assert made.exit_code == 0, made.stderr
+        assert [entry["input"] for entry in results(made.stdout)] == ["one.wav", "two.wav"]
+    assert set(left) < set(songs.glob(".tonmeister-*"))
 
 
 def test_demo_twice(folder: Path, run: Run) -> None:
