@@ -1,8 +1,12 @@
 """Worker processes of `--jobs`: one pipe each, so that a worker that dies takes nobody with it.
 
-Not a `concurrent.futures` pool: that breaks as a whole when one process dies. Here the death of
-a worker is the end of its pipe, and concerns its own input only: it is tried once more, alone,
-after all others, because what killed it may have been the memory they needed.
+Built on multiprocessing's Process, Pipe and wait, not on concurrent.futures: a ProcessPoolExecutor
+breaks as a whole when one process dies, and one executor per worker would cure that alone. Before
+Python 3.14 an executor has no way to end a task that runs (after Ctrl-C the program would wait for
+it, at the latest when it exits), and progress needs a pipe from each worker anyway. That pipe also
+carries the tasks and the results here, and its end is the death of the worker, which concerns its own
+input only: it is tried once more, alone, after all others, because what killed it may have been the
+memory they needed.
 """
 
 from __future__ import annotations

@@ -45,6 +45,9 @@ from mastering.ports import MatchRequest, MatchResult
 
 __all__ = ["ClosedFormMatcher"]
 
+AUTO_CURVE_DB = 6.0
+"""Most that `auto` boosts or cuts a band: beyond it a mix wants mixing, not mastering."""
+
 MONO_DB = -60.0
 
 
@@ -177,7 +180,8 @@ class _Match:
 
     def _kept(self, wanted: Curve, trusted: np.typing.NDArray[np.bool_], prior: Prior) -> Curve:
         if self.auto:
-            return shrink(wanted, trusted, len(self.request.references), prior)
+            likely = shrink(wanted, trusted, len(self.request.references), prior)
+            return np.clip(likely, -AUTO_CURVE_DB, AUTO_CURVE_DB)
         return self.share * wanted
 
     def _curves(self, mid: Curve, width: Curve) -> list[Step]:

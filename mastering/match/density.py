@@ -94,7 +94,7 @@ def compressor_for(
             break
     threshold_dbfs, ratio = best
     threshold_dbfs = min(0.0, max(-80.0, threshold_dbfs))
-    if ratio < 1.02:
+    if ratio < 1.05:
         return None
     return Compressor(
         threshold_dbfs=round(threshold_dbfs, 2),
