@@ -15,6 +15,7 @@ import unicodedata
 __all__ = [
     "NO_BREAK",
     "clean",
+    "clock",
     "duration",
     "frequency",
     "is_level",
@@ -150,8 +151,16 @@ def duration(seconds: float) -> str:
         return "none"
     if seconds < 59.95:
         return f"{seconds:.1f} s"
-    whole = round(seconds)
-    hours, rest = divmod(whole, 3600)
+    return clock(seconds)
+
+
+def clock(seconds: float) -> str:
+    """A time as "m:ss" or "h:mm:ss".
+
+    >>> clock(0.0), clock(10.0), clock(7384.0)
+    ('0:00', '0:10', '2:03:04')
+    """
+    hours, rest = divmod(round(seconds), 3600)
     minutes, left = divmod(rest, 60)
     return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
 

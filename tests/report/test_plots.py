@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from mastering.errors import EnvironmentProblem, ParameterError
 from mastering.measure.features import Features
 from mastering.report import plots
 from mastering.report.model import Report
-from mastering.report.plots.axes import _spread
+from mastering.report.plots.axes import _spread, time_axis
 from mastering.report.plots.series import pool
 from mastering.report.plots.style import COLOURS, MANY, pen
 
@@ -253,3 +254,14 @@ def test_labels_keep_apart_in_order_and_inside() -> None:
         assert min(found) >= 0.0
         assert max(found) <= 200.0 + 1e-9
     assert _spread([50.0, 100.0], 15.0, 200.0) == [50.0, 100.0]
+
+
+@pytest.mark.parametrize(
+    ("length_s", "first", "last"), [(30.0, "0", "30"), (61.5, "0:00", "1:00"), (245.0, "0:00", "4:00")]
+)
+def test_time_axis_counts_minutes_and_seconds(length_s: float, first: str, last: str) -> None:
+    axes = Figure().add_subplot()
+    time_axis(axes, length_s)
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert (labels[0], labels[-1]) == (first, last)
+    assert len(set(labels)) == len(labels)

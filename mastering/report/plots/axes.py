@@ -9,7 +9,7 @@ import numpy as np
 
 from mastering.report.plots.series import Floats
 from mastering.report.plots.style import COLOURS, Pen
-from mastering.report.wording import duration
+from mastering.report.wording import clock
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +61,7 @@ def time_axis(axes: Axes, length_s: float, *, named: bool = True) -> None:
     step = next((step for step in _STEPS_S if length_s / step <= 6.5), _STEPS_S[-1])
     ticks = np.arange(0.0, length_s + 1e-9, step)
     short = length_s < 59.95
-    labels = [f"{tick:g}" if short else "0" if tick == 0.0 else duration(max(tick, 59.96)) for tick in ticks]
+    labels = [f"{tick:g}" if short else clock(tick) for tick in ticks]
     axes.set_xlim(0.0, length_s)
     axes.set_xticks(ticks, labels if named else [""] * len(labels))
     if named:
