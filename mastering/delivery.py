@@ -25,6 +25,7 @@ from mastering.intake import Reference, Song, read_all
 from mastering.io.encoders import check_format, nearest_rate
 from mastering.io.files import open_source, sha256, write_text_atomic
 from mastering.io.writer import Writer, open_writer
+from mastering.io.written import open_written
 from mastering.jobspec import MasterJob, Progress, ignore_progress
 from mastering.library import reference_limits
 from mastering.measure.envelope import STEP_S, Envelope
@@ -334,7 +335,7 @@ class _Run:
         """Measure the encoded files, as anyone who opens them would."""
         with self._watch.stage("verify"):
             for done in passes:
-                with open_source(done.writer.finish()) as written:
+                with open_written(done.writer.finish(), self._job.delivery.container) as written:
                     envelope = Envelope(written)
                     done.after = analyse(envelope, threads=2)
                     done.envelope = tuple(envelope.peaks)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mastering.assess import input_notices, refuse_unmeasurable
 from mastering.errors import AudioFileError
-from mastering.io.files import FileSource, open_source
+from mastering.io.files import CACHE_BYTES, FileSource, open_source
 from mastering.io.metadata import Metadata
 from mastering.io.tags import read_metadata
 from mastering.measure.envelope import Envelope
@@ -64,9 +64,10 @@ def read_all(
     """
     meter = _Progress(len(pairs) + len(references), progress)
     threads = 2 if len(pairs) + len(references) == 1 else 1
+    cache_bytes = CACHE_BYTES // len(pairs)
     with ThreadPoolExecutor(2) as pool:
         found = [pool.submit(_reference, path, downmix, meter) for path in references]
-        songs = [pool.submit(_song, pair, downmix, stack, meter, threads) for pair in pairs]
+        songs = [pool.submit(_song, pair, downmix, cache_bytes, stack, meter, threads) for pair in pairs]
         try:
             read = [reference.result() for reference in found]
             return [song.result() for song in songs], read
@@ -113,10 +114,15 @@ def _reference(path: Path, downmix: bool, meter: _Progress) -> Reference:
 
 
 def _song(
-    pair: tuple[Path, Path], downmix: bool, stack: contextlib.ExitStack, meter: _Progress, threads: int
+    pair: tuple[Path, Path],
+    downmix: bool,
+    cache_bytes: int,
+    stack: contextlib.ExitStack,
+    meter: _Progress,
+    threads: int,
 ) -> Song:
     path, output = pair
-    source = stack.enter_context(open_source(path, downmix=downmix))
+    source = stack.enter_context(open_source(path, downmix=downmix, cache_bytes=cache_bytes))
     watched = meter.watch(source)
     before = analyse(watched, threads=threads)
     refuse_unmeasurable(path, before, "the input")

@@ -12,7 +12,7 @@ import soundfile
 
 import mastering
 from generation.piece import render_piece
-from mastering import delivery, pipeline
+from mastering import delivery, intake, pipeline
 from mastering.audio import Audio
 from mastering.codec import from_json
 from mastering.delivery import apply_recipe, master_album, master_file, plan_file
@@ -94,7 +94,7 @@ def test_long_files_stream_to_the_same_samples(
     master_file(song, out / "held.wav", JOB)
     monkeypatch.setattr(pipeline, "HOLD_BYTES", 0)
     monkeypatch.setattr(delivery, "HOLD_BYTES", 0)
-    monkeypatch.setattr("mastering.io.files.CACHE_BYTES", 0)
+    monkeypatch.setattr(intake, "CACHE_BYTES", 0)
     master_file(song, out / "streamed.wav", JOB)
     held, streamed = (soundfile.read(out / f"{n}.wav", dtype="int32")[0] for n in ("held", "streamed"))
     assert np.array_equal(held, streamed)

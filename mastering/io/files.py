@@ -73,7 +73,9 @@ class FileSource:
         frames: frames that really decode.
     """
 
-    def __init__(self, path: Path, *, downmix: bool, timeout_s: float, command: Sequence[str]) -> None:
+    def __init__(
+        self, path: Path, *, downmix: bool, timeout_s: float, command: Sequence[str], cache_bytes: int
+    ) -> None:
         self._fingerprint = _fingerprint(path)
         self._downmix = downmix
         self._timeout_s = timeout_s
@@ -88,7 +90,7 @@ class FileSource:
             self.info = _file_info(path, header)
             self.sample_rate = _allowed_rate(path, header)
             self.channels = _allowed_channels(path, header, downmix)
-            self.frames = self._first_pass(decoder, header)
+            self.frames = self._first_pass(decoder, header, cache_bytes)
             self.notices = (*header.notices, *decoder.notices)
         self._check_unchanged()
 
@@ -147,16 +149,16 @@ class FileSource:
             self.path, mode="decode", downmix=self._downmix, timeout_s=self._timeout_s, command=self._command
         )
 
-    def _first_pass(self, decoder: DecoderProcess, header: Header) -> int:
+    def _first_pass(self, decoder: DecoderProcess, header: Header, cache_bytes: int) -> int:
         """Keep the samples if they are few enough; the number of frames in any case."""
         frame_bytes = 4 * self.channels
-        if header.exact_frames is not None and header.exact_frames * frame_bytes > CACHE_BYTES:
+        if header.exact_frames is not None and header.exact_frames * frame_bytes > cache_bytes:
             self._kept = None
             return header.exact_frames
         frames = 0
         for block in decoder.blocks(self.channels):
             frames += block.shape[1]
-            if frames * frame_bytes > CACHE_BYTES:
+            if frames * frame_bytes > cache_bytes:
                 self._kept = None
             if self._kept is not None:
                 self._kept.append(block)
@@ -199,6 +201,7 @@ def open_source(
     downmix: bool = False,
     timeout_s: float = 30.0,
     decoder_command: Sequence[str] = DECODER,
+    cache_bytes: int | None = None,
 ) -> FileSource:
     """Open an audio file, or the sound of a video, for reading.
 
@@ -207,13 +210,20 @@ def open_source(
         downmix: mix more than two channels down to stereo (ITU-R BS.775) instead of refusing them.
         timeout_s: longest time without progress before the decoder is stopped.
         decoder_command: the decoder process to start; only tests need another.
+        cache_bytes: most decoded bytes to keep in memory; None is CACHE_BYTES.
 
     Raises:
         AudioFileError: with one of the codes in the module's description.
     """
     path = Path(path)
     check_readable(path)
-    return FileSource(path, downmix=downmix, timeout_s=timeout_s, command=decoder_command)
+    return FileSource(
+        path,
+        downmix=downmix,
+        timeout_s=timeout_s,
+        command=decoder_command,
+        cache_bytes=CACHE_BYTES if cache_bytes is None else cache_bytes,
+    )
 
 
 def probe(path: str | Path, *, timeout_s: float = 30.0, decoder_command: Sequence[str] = DECODER) -> FileInfo:

@@ -57,3 +57,10 @@ def test_check_refuses_other_arguments() -> None:
     )
     assert done.returncode == 2
     assert "tools/check --fast" in done.stderr
+
+
+def test_every_allowed_skip_is_a_reason_that_some_test_gives() -> None:
+    lines = (REPOSITORY / ".ci" / "allowed-skips.txt").read_text("utf-8").splitlines()
+    allowed = [line.split(" | ") for line in lines if line and not line.startswith("#")]
+    tests = "".join(path.read_text("utf-8") for path in (REPOSITORY / "tests").rglob("*.py"))
+    assert [reason for reason, why in allowed if reason not in tests or not why] == []

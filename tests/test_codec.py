@@ -1,0 +1,111 @@
+"""The codec: every document comes back equal, and every mistake is named with its place."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mastering.chain import (
+    Compressor,
+    EqBand,
+    Equalizer,
+    Limiter,
+    LinearPhaseEq,
+    MasteringChain,
+    MultibandCompressor,
+    Saturation,
+    Width,
+)
+from mastering.codec import from_json, from_plain, to_json, to_plain
+from mastering.errors import ParameterError, PresetError
+from mastering.target import DeliverySpec, Recipe
+
+gains = st.floats(-24.0, 24.0)
+bands = st.builds(
+    EqBand,
+    shape=st.sampled_from(["peak", "low_shelf", "high_shelf", "high_pass", "low_pass"]),
+    frequency_hz=st.floats(10.0, 40_000.0),
+    gain_db=gains,
+    q=st.floats(0.1, 12.0),
+)
+compressors = st.builds(
+    Compressor, threshold_dbfs=st.floats(-80.0, 0.0), ratio=st.floats(1.0, 20.0), makeup_db=gains
+)
+steps = st.one_of(
+    st.builds(Equalizer, mid=st.lists(bands, max_size=8).map(tuple), side=st.just(())),
+    st.builds(
+        LinearPhaseEq,
+        frequencies_hz=st.just((50.0, 500.0)),
+        mid_gain_db=st.tuples(gains, gains),
+        side_gain_db=st.tuples(gains, gains),
+    ),
+    compressors,
+    st.builds(
+        MultibandCompressor, crossovers_hz=st.just((300.0,)), bands=st.tuples(compressors, compressors)
+    ),
+    st.builds(Width, frequencies_hz=st.just((100.0,)), side_gain_db=st.tuples(st.floats(-60.0, 24.0))),
+    st.builds(Saturation, drive_db=st.floats(0.0, 24.0)),
+)
+recipes = st.builds(
+    Recipe,
+    chain=st.builds(
+        MasteringChain,
+        name=st.text(max_size=20),
+        steps=st.lists(steps, max_size=6).map(tuple),
+        limiter=st.none() | st.builds(Limiter, input_gain_db=st.floats(-60.0, 60.0)),
+    ),
+    delivery=st.builds(DeliverySpec, integrated_lufs=st.none() | st.floats(-40.0, -3.0)),
+)
+RECIPE = Recipe(
+    chain=MasteringChain(steps=(Compressor(threshold_dbfs=-20.0),), limiter=Limiter()),
+    delivery=DeliverySpec(),
+)
+
+
+@given(recipes)
+def test_a_recipe_comes_back_equal(recipe: Recipe) -> None:
+    assert from_json(Recipe, to_json(recipe), "recipe") == recipe
+
+
+def test_infinite_levels_are_null() -> None:
+    assert to_plain({"level_db": -math.inf, "name": "x"}) == {"level_db": None, "name": "x"}
+    assert "Infinity" not in to_json({"level_db": -math.inf})
+
+
+def _edited(**changes: object) -> str:
+    plain = to_plain(RECIPE)
+    plain["chain"]["steps"][0].update(changes)
+    return json.dumps(plain)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "words"),
+    [
+        (_edited(ratoi=2.0), PresetError, ["unknown key 'ratoi'", "did you mean 'ratio'"]),
+        (_edited(ratio=0.5), ParameterError, ["Compressor.ratio=0.5", "1..20 :1"]),
+        (_edited(ratio="two"), PresetError, ["'two' is not a number"]),
+        (_edited(ratio=True), PresetError, ["True is not a number"]),
+        (_edited(kind="compresor"), PresetError, ["'compresor'", "did you mean 'compressor'"]),
+        (to_json(RECIPE).replace('"schema": 1', '"schema": 9', 1), PresetError, ["schema 9", "1..1"]),
+        ("{", PresetError, ["not a JSON document"]),
+        ("[]", PresetError, ["not a table"]),
+        ('{"schema": 1}', PresetError, ["'chain' is missing"]),
+    ],
+)
+def test_mistakes_are_named_with_their_place(text: str, kind: type[Exception], words: list[str]) -> None:
+    with pytest.raises(kind) as caught:
+        from_json(Recipe, text, "my.recipe.json")
+    message = str(caught.value)
+    assert message.startswith("my.recipe.json")
+    for word in words:
+        assert word in message
+
+
+def test_what_is_left_out_takes_its_default() -> None:
+    built = from_plain(DeliverySpec, {"integrated_lufs": -9}, "x")
+    assert built == replace(DeliverySpec(), integrated_lufs=-9.0)
