@@ -22,6 +22,7 @@ from mastering.report.wording import clean, join, number, percent
 __all__ = ["sentences"]
 
 _AUDIBLE_DB = 0.3
+_WHOLE_SHARE = 0.97
 _LEFT_ALONE_DB = 1.0
 
 
@@ -88,6 +89,8 @@ def _left_alone(report: Report) -> Iterator[str]:
     if not math.isfinite(whole) or whole < _AUDIBLE_DB:
         return
     share = applied / whole
+    if share > _WHOLE_SHARE:
+        return
     most = find_regions((wanted - kept).tolist(), threshold_db=_LEFT_ALONE_DB)[:2]
     places = [
         f"{number(wanted[r.peak], signed=True)} dB wanted and {number(kept[r.peak], signed=True)} dB "
