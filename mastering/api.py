@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from mastering.delivery import analyse_file, apply_recipe, master_file
+from mastering.errors import ParameterError
 from mastering.jobspec import (
     MasterJob,
     Progress,
@@ -22,7 +23,7 @@ from mastering.library import load_style, load_target
 from mastering.measure.features import Features
 from mastering.ports import ASPECTS, Aspect
 from mastering.report.model import Report
-from mastering.target import Recipe
+from mastering.target import DeliverySpec, Recipe
 
 __all__ = ["analyse", "apply", "master"]
 
@@ -48,6 +49,9 @@ def master(
     target: str | None = None,
     amount_percent: float | None = None,
     only: Sequence[Aspect] = ASPECTS,
+    eq: Literal["linear", "parametric"] = "linear",
+    matcher: str = "closed-form",
+    downmix: bool = False,
     force: bool = False,
     write_report: bool = True,
     progress: Progress = ignore_progress,
@@ -62,6 +66,9 @@ def master(
         style, target: names or paths of presets.
         amount_percent: 0..100; None is auto.
         only: aspects that may change: "tone", "dynamics", "width", "level".
+        eq: a linear-phase curve or up to 8 parametric bands.
+        matcher: name of a registered matcher.
+        downmix: fold more than two channels down instead of refusing.
         force: replace existing files.
         write_report: write NAME.report.html too.
         progress: called with stage and share.
@@ -76,13 +83,22 @@ def master(
     style_name = default_style_name(references, style, target)
     look = load_style(style_name) if style_name is not None else None
     given = delivery if "container" in delivery else {"container": container_of(output), **delivery}
+    known = [field.name for field in fields(DeliverySpec)]
+    for name in given:
+        if name not in known:
+            raise ParameterError(
+                f"mastering.master has no argument {name!r}: DeliverySpec has {', '.join(known)}"
+            )
     job = MasterJob(
         references=references,
         style=look,
         target=goal,
-        delivery=merge_delivery(look, goal, given, referenced=bool(references)),
+        delivery=merge_delivery(look, goal, given, referenced=bool(references), only=tuple(only)),
         amount_percent=amount_percent,
         only=tuple(only),
+        eq=eq,
+        matcher=matcher,
+        downmix=downmix,
         force=force,
         write_report=write_report,
     )

@@ -59,12 +59,12 @@ def missed_notices(limited_by: str, wanted_lufs: float | None) -> tuple[Notice, 
     """Why the wanted loudness was not reached: `limited_by` is `LimiterPlan.limited_by`."""
     if not limited_by or wanted_lufs is None:
         return ()
-    why = "the ceiling" if limited_by == "ceiling" else "the style's cap on limiting"
+    why = "the ceiling" if limited_by == "ceiling" else "the cap on limiting"
     return (
         Notice(
             code="loudness_not_reached",
             message=f"{wanted_lufs:.1f} LUFS is out of reach: {why} comes first. "
-            "Ask for less loudness, or for more compression (a louder style, a higher amount).",
+            "Ask for less loudness, or for more compression before the limiter.",
         ),
     )
 

@@ -19,10 +19,11 @@ from mastering import codec
 from mastering.assess import album_check, checks_of, missed_notices
 from mastering.audio import AudioSource
 from mastering.chain import MasteringChain
-from mastering.errors import AudioFileError
+from mastering.errors import AudioFileError, EnvironmentProblem
+from mastering.host.processors import CURVE_FRAMES
 from mastering.host.render import Rendered
 from mastering.intake import Reference, Song, read_all
-from mastering.io.encoders import check_format, nearest_rate
+from mastering.io.encoders import check_spec, nearest_rate
 from mastering.io.files import open_source, sha256, write_text_atomic
 from mastering.io.writer import Writer, open_writer
 from mastering.io.written import open_written
@@ -48,7 +49,7 @@ from mastering.target import DeliverySpec, Recipe
 
 __all__ = ["analyse_file", "apply_recipe", "master_album", "master_file", "plan_album", "plan_file"]
 
-_LIBRARIES = ("tonmeister", "numpy", "pedalboard", "soundfile", "soxr", "numba")
+_LIBRARIES = ("tonmeister", "numpy", "scipy", "numba", "pedalboard", "soundfile", "soxr", "av")
 
 
 def analyse_file(source: Path, *, downmix: bool = False) -> tuple[Features, tuple[Notice, ...]]:
@@ -153,7 +154,6 @@ class _Pass:
 class _Decision:
     """What all songs of a run share in their reports."""
 
-    chain: MasteringChain
     match: MatchResult | None = None
     album_lufs: float | None = None
     missed: tuple[Notice, ...] = ()
@@ -179,8 +179,10 @@ class _Run:
             loop = self._loop(tracks, match)
             while True:
                 plan = loop.plan()
-                chain = replace(match.chain, limiter=plan.limiter)
-                passes = [self._write(track, chain) for track in tracks]
+                chains = [
+                    replace(match.chain, limiter=loop.limiter_of(plan, song)) for song in range(len(songs))
+                ]
+                passes = [self._write(track, chain) for track, chain in zip(tracks, chains, strict=True)]
                 levels = [done.levels for done in passes]
                 if not loop.settled(plan, levels):
                     _discard(passes)
@@ -191,12 +193,14 @@ class _Run:
                     break
                 _discard(passes)
             decision = _Decision(
-                chain=chain,
                 match=match,
                 album_lufs=album_lufs(levels),
                 missed=missed_notices(plan.limited_by, match.integrated_lufs),
             )
-            return [self._finish(track, done, decision) for track, done in zip(tracks, passes, strict=True)]
+            return [
+                self._finish(track, done, chain, decision)
+                for track, done, chain in zip(tracks, passes, chains, strict=True)
+            ]
 
     def rehearse(self) -> list[Report]:
         self._refuse_early(existing=False)
@@ -205,8 +209,8 @@ class _Run:
             match = self._match(songs)
             tracks = self._render(songs, match.chain)
             plan = self._loop(tracks, match).plan()
+            chain = replace(match.chain, limiter=plan.limiter)
             decision = _Decision(
-                chain=replace(match.chain, limiter=plan.limiter),
                 match=match,
                 album_lufs=plan.predicted_lufs,
                 missed=missed_notices(plan.limited_by, match.integrated_lufs),
@@ -217,7 +221,7 @@ class _Run:
                 envelope = Envelope(limited)
                 after = analyse(envelope, threads=2)
                 curves = _curves(track, tuple(envelope.peaks), tuple(limited.reduction_db))
-                reports.append(self._report(track, after, "", curves, decision))
+                reports.append(self._report(track, after, "", curves, chain, decision))
             return reports
 
     def apply(self, chain: MasteringChain) -> Report:
@@ -226,14 +230,21 @@ class _Run:
             (track,) = self._render(self._read(), chain)
             done = self._write(track, chain)
             self._verify([done])
-            return self._finish(track, done, _Decision(chain=chain))
+            return self._finish(track, done, chain, _Decision())
 
     def _refuse_early(self, *, existing: bool = True) -> None:
         """Before anything is measured: outputs that exist, and what the container cannot hold."""
-        spec = self._job.delivery
-        rate = spec.sample_rate or nearest_rate(spec.container, 48_000)
-        check_format(spec.container, sample_rate=rate, channels=2, bit_depth=spec.bit_depth)
-        if self._job.force or not existing:
+        check_spec(self._job.delivery)
+        if not existing:
+            return
+        for folder in {output.parent for _, output in self._pairs}:
+            if not folder.is_dir():
+                raise EnvironmentProblem(
+                    f"{folder}: no such folder to write to",
+                    hint="Create it, or choose another output.",
+                    code="output_not_writable",
+                )
+        if self._job.force:
             return
         for _, output in self._pairs:
             own = [output, recipe_path(output), *([report_path(output)] if self._job.write_report else [])]
@@ -298,7 +309,7 @@ class _Run:
                 [track.held for track in tracks],
                 match,
                 self._job.delivery,
-                self._limits(),
+                [track.song.before.integrated_lufs for track in tracks] if len(tracks) > 1 else (),
                 lambda share: self._progress("render", share),
             )
 
@@ -341,13 +352,13 @@ class _Run:
                     done.envelope = tuple(envelope.peaks)
         self._progress("verify", 1.0)
 
-    def _finish(self, track: _Track, done: _Pass, decision: _Decision) -> Report:
+    def _finish(self, track: _Track, done: _Pass, chain: MasteringChain, decision: _Decision) -> Report:
         assert done.after is not None, "verified before it is finished"
         song = track.song
         rate_ratio = done.after.sample_rate / song.source.sample_rate
         done.writer.commit(metadata=song.metadata, loudness=done.after, rate_ratio=rate_ratio)
         curves = _curves(track, done.envelope, done.reduction_db)
-        report = self._report(track, done.after, sha256(song.output), curves, decision)
+        report = self._report(track, done.after, sha256(song.output), curves, chain, decision)
         write_text_atomic(recipe_path(song.output), codec.to_json(report.recipe), force=True)
         if self._job.write_report:
             from mastering.report.html import render_html
@@ -357,7 +368,13 @@ class _Run:
         return report
 
     def _report(
-        self, track: _Track, after: Features, digest: str, curves: Curves, decision: _Decision
+        self,
+        track: _Track,
+        after: Features,
+        digest: str,
+        curves: Curves,
+        chain: MasteringChain,
+        decision: _Decision,
     ) -> Report:
         job, song, match = self._job, track.song, decision.match
         spec = replace(job.delivery, sample_rate=track.held.sample_rate)
@@ -378,7 +395,7 @@ class _Run:
             after=after,
             references=tuple(reference.features for reference in self._references),
             match=match,
-            recipe=Recipe(chain=decision.chain, delivery=spec),
+            recipe=Recipe(chain=chain, delivery=spec),
             checks=checks,
             notices=(
                 *song.notices,
@@ -425,9 +442,10 @@ def _discard(passes: Sequence[_Pass]) -> None:
 
 
 def _curves(track: _Track, after: tuple[float, ...], reduction_db: tuple[float, ...]) -> Curves:
-    steps = len(reduction_db) or len(track.song.envelope)
+    steps = STEP_S * np.arange(len(reduction_db) or len(track.song.envelope))
+    curve_s = CURVE_FRAMES / track.song.source.sample_rate
     compressors = {
-        name: tuple(np.interp(np.arange(steps), np.linspace(0, steps, len(values)), values).tolist())
+        name: tuple(np.interp(steps, curve_s * np.arange(len(values)), values).tolist())
         for name, values in track.rendered.compressor_reduction_db.items()
         if values
     }

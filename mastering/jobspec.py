@@ -84,6 +84,12 @@ class MasterJob:
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        for aspect in self.only:
+            if aspect not in ASPECTS:
+                raise ParameterError(
+                    f"MasterJob.only holds {aspect!r}: allowed {', '.join(ASPECTS)}",
+                    hint="Name the aspects that may change.",
+                )
 
 
 def default_style_name(references: Collection[object], style: str | None, target: str | None) -> str | None:
@@ -96,7 +102,12 @@ def default_style_name(references: Collection[object], style: str | None, target
 
 
 def merge_delivery(
-    style: Style | None, target: Target | None, given: Mapping[str, Any], *, referenced: bool
+    style: Style | None,
+    target: Target | None,
+    given: Mapping[str, Any],
+    *,
+    referenced: bool,
+    only: tuple[Aspect, ...] = ASPECTS,
 ) -> DeliverySpec:
     """What to deliver: defaults < the style's level < the target < what was given.
 
@@ -105,6 +116,7 @@ def merge_delivery(
         target: the platform; its numbers replace the style's.
         given: fields of DeliverySpec that were typed or passed.
         referenced: there is at least one reference; its loudness is the goal.
+        only: the aspects that may change; without "level" the style's loudness does not count.
 
     Raises:
         ParameterError: a number outside its range.
@@ -113,7 +125,8 @@ def merge_delivery(
     if target is not None:
         spec = target.delivery
     elif style is not None and not referenced:
-        spec = replace(spec, integrated_lufs=style.integrated_lufs, ceiling_dbtp=style.ceiling_dbtp)
+        lufs = style.integrated_lufs if "level" in only else None
+        spec = replace(spec, integrated_lufs=lufs, ceiling_dbtp=style.ceiling_dbtp)
     return replace(spec, **given)
 
 

@@ -21,7 +21,6 @@ from mastering.measure.loudness import KPower, gated_loudness
 from mastering.measure.peaks import TruePeakMeter
 from mastering.ports import MatchRequest, MatchResult, find_matcher
 from mastering.prefetch import prefetched
-from mastering.styles import Limits
 from mastering.target import DeliverySpec
 from mastering.units import gain_to_db
 
@@ -44,7 +43,9 @@ HOLD_BYTES = 192 * 1024 * 1024
 
 LOUDNESS_TOLERANCE_LU = 0.03
 PEAK_TOLERANCE_DB = 0.02
+ALBUM_TOLERANCE_LU = 0.1
 MAX_PASSES = 4
+MAX_PASSES_OVER_THE_CEILING = 8
 
 
 class Held:
@@ -178,7 +179,8 @@ class LevelLoop:
     Args:
         surveys: of the rendered songs that share one gain.
         limiter: its times.
-        wanted_lufs, plr_db, delivery, limits: as `plan_limiter` takes them.
+        wanted_lufs, plr_db, delivery, max_reduction_db: as `plan_limiter` takes them.
+        before_lufs: loudness of each song before mastering; its differences are kept. Empty for one song.
     """
 
     surveys: Sequence[Survey]
@@ -186,7 +188,9 @@ class LevelLoop:
     wanted_lufs: float | None
     plr_db: float | None
     delivery: DeliverySpec
-    limits: Limits
+    max_reduction_db: float
+    before_lufs: Sequence[float] = ()
+    _trims_db: list[float] = field(default_factory=list, init=False)
     _offset_lu: float = field(default=0.0, init=False)
     _margin_db: float = field(default=0.0, init=False)
     _passes: int = field(default=0, init=False)
@@ -195,14 +199,23 @@ class LevelLoop:
         """Settings for the next pass."""
         self._passes += 1
         return plan_limiter(
-            self.surveys,
+            [survey.trimmed(self.trim_db(song)) for song, survey in enumerate(self.surveys)],
             self.limiter,
             wanted_lufs=self.wanted_lufs,
             plr_db=self.plr_db,
             ceiling_dbtp=self.delivery.ceiling_dbtp - self._margin_db,
-            max_reduction_db=self.limits.max_limiter_reduction_db,
+            max_reduction_db=self.max_reduction_db,
             offset_lu=self._offset_lu,
         )
+
+    def trim_db(self, song: int) -> float:
+        """Gain of one song on top of the plan's, so that compressing does not change relative levels."""
+        return self._trims_db[song] if self._trims_db else 0.0
+
+    def limiter_of(self, plan: LimiterPlan, song: int) -> Limiter:
+        """The plan's limiter with the song's own trim."""
+        gain_db = plan.limiter.input_gain_db + self.trim_db(song)
+        return replace(plan.limiter, input_gain_db=round(gain_db, 4))
 
     def settled(self, plan: LimiterPlan, songs: Sequence[Levels], file_peak_dbtp: float = -np.inf) -> bool:
         """Whether a pass is good enough (or the last one allowed); learns from its error otherwise.
@@ -218,13 +231,25 @@ class LevelLoop:
         miss_lu = 0.0 if self.wanted_lufs is None else integrated_lufs - plan.predicted_lufs
         if not np.isfinite(miss_lu):
             miss_lu = 0.0
-        good = over_db <= PEAK_TOLERANCE_DB and abs(miss_lu) <= LOUDNESS_TOLERANCE_LU
-        if good or self._passes >= MAX_PASSES:
+        drift_db = self._drift(songs)
+        good = abs(miss_lu) <= LOUDNESS_TOLERANCE_LU and max(map(abs, drift_db)) <= ALBUM_TOLERANCE_LU
+        last = MAX_PASSES_OVER_THE_CEILING if over_db > PEAK_TOLERANCE_DB else MAX_PASSES
+        if self._passes >= last or (good and over_db <= PEAK_TOLERANCE_DB):
             return True
+        if self.before_lufs:
+            self._trims_db = [self.trim_db(i) - drift for i, drift in enumerate(drift_db)]
         if over_db > PEAK_TOLERANCE_DB:
             self._margin_db += over_db + 0.5 * PEAK_TOLERANCE_DB
         self._offset_lu += miss_lu
         return False
+
+    def _drift(self, songs: Sequence[Levels]) -> list[float]:
+        """How far each song's change of loudness lies from the mean change."""
+        if not self.before_lufs:
+            return [0.0]
+        after = [gated_loudness(song.powers_100ms) for song in songs]
+        change = np.array(after) - np.array(self.before_lufs)
+        return [float(drift) for drift in change - change.mean()]
 
 
 def album_features(songs: Sequence[Features]) -> Features:
@@ -261,6 +286,7 @@ def album_features(songs: Sequence[Features]) -> Features:
         bandwidth_hz=max(song.bandwidth_hz for song in songs),
         noise_floor_dbfs=min(song.noise_floor_dbfs for song in songs),
         duration_s=sum(song.duration_s for song in songs),
+        sample_rate=min(song.sample_rate for song in songs),
         channels=max(song.channels for song in songs),
     )
 
@@ -286,7 +312,7 @@ def master(source: AudioSource, request: MatchRequest, *, matcher: str = "closed
     """
     result = find_matcher(matcher).match(request)
     rendered = Held(Rendered(source, result.chain.steps, request.delivery.sample_rate))
-    loop = level_loop([rendered], result, request.delivery, request.limits)
+    loop = level_loop([rendered], result, request.delivery)
     while True:
         plan = loop.plan()
         levels = Levels(rendered.sample_rate, rendered.channels)
@@ -307,15 +333,24 @@ def level_loop(
     rendered: Sequence[AudioSource],
     result: MatchResult,
     delivery: DeliverySpec,
-    limits: Limits,
+    before_lufs: Sequence[float] = (),
     progress: Callable[[float], None] = lambda _: None,
 ) -> LevelLoop:
-    """Survey the rendered songs (their first pass) and set up the loop for what the matcher asks."""
+    """Survey the rendered songs (their first pass) and set up the loop for what the matcher asks.
+
+    Args:
+        rendered: one song, or all of an album.
+        result: of the matcher.
+        delivery: the ceiling.
+        before_lufs: of an album's songs, whose differences are to be kept; empty for one song.
+        progress: called with the share that is rendered.
+    """
     return LevelLoop(
         surveys=survey_all(rendered, progress),
         limiter=result.chain.limiter or Limiter(),
         wanted_lufs=result.integrated_lufs,
         plr_db=result.plr_db,
         delivery=delivery,
-        limits=limits,
+        max_reduction_db=result.max_limiter_reduction_db,
+        before_lufs=before_lufs,
     )

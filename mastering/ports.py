@@ -61,6 +61,7 @@ class MatchResult:
         chain: steps and limiter settings; the pipeline sets the limiter's input gain in closed loop.
         integrated_lufs: loudness to reach; None keeps the level of the rendered steps.
         plr_db: peak to loudness ratio to come close to by the limiter; None leaves it at the ceiling.
+        max_limiter_reduction_db: cap on the limiter's gain reduction (99th percentile).
         wanted_mid_db, wanted_side_db: the whole third-octave difference (31) before shrinking and caps.
         kept_mid_db, kept_side_db: what of it the chain applies.
         notices: what was left alone, and why.
@@ -69,6 +70,7 @@ class MatchResult:
     chain: MasteringChain
     integrated_lufs: float | None
     plr_db: float | None
+    max_limiter_reduction_db: float = 24.0
     wanted_mid_db: tuple[float, ...] = ()
     wanted_side_db: tuple[float, ...] = ()
     kept_mid_db: tuple[float, ...] = ()

@@ -35,8 +35,8 @@ class Limits:
 
     Args:
         max_boost_db, max_cut_db: tone of the mid, any third octave, against the overall level.
-        max_side_boost_db: tone of the side, any third octave; cuts are bounded by max_cut_db.
-        max_width_change_db: side-to-mid level of the whole, either way.
+        max_side_boost_db: how much more the side may be boosted than the mid, any third octave.
+        max_width_change_db: side-to-mid level, any third octave, either way.
         max_compression_db: mean gain reduction of any compressor band over its loud passages.
         max_plr_reduction_db: peak-to-loudness ratio given up by the whole chain.
         max_limiter_reduction_db: gain reduction of the limiter on its 99th-percentile peak.
@@ -74,6 +74,9 @@ class Glue:
         check_ranges(self)
 
 
+_CURVES = ("band_levels_db", "tone_tolerance_db", "voicing_db", "side_to_mid_db", "side_tolerance_db")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
     """How a master should sound when there is no reference track.
@@ -85,6 +88,7 @@ class Style:
         band_levels_db: wanted third-octave levels (31) of the mid, before the style's own filters; only
             the shape counts.
         tone_tolerance_db: half-width (31) of what is left alone around that curve.
+        voicing_db: added to every mix (31), on top of the correction towards the corridor.
         side_to_mid_db: wanted side level minus mid level (31).
         side_tolerance_db: half-width (31) of what is left alone around it.
         plr_low_db, plr_high_db: peak-to-loudness ratios that are right; act only outside.
@@ -112,6 +116,7 @@ class Style:
     plr_high_db: CrestDb
     crest_low_db: tuple[CrestDb, ...]
     crest_high_db: tuple[CrestDb, ...]
+    voicing_db: tuple[LevelDb, ...] = (0.0,) * len(THIRD_OCTAVES_HZ)
     integrated_lufs: Annotated[float, Range(-40.0, -3.0, "LUFS")] = -14.0
     ceiling_dbtp: Annotated[float, Range(-24.0, 0.0, "dBTP")] = -1.0
     high_pass_hz: Annotated[float, Range(10.0, 400.0, "Hz")] | None = None
@@ -126,7 +131,13 @@ class Style:
 
     def __post_init__(self) -> None:
         check_ranges(self)
-        for field in ("band_levels_db", "tone_tolerance_db", "side_to_mid_db", "side_tolerance_db"):
+        for field in (
+            "band_levels_db",
+            "tone_tolerance_db",
+            "voicing_db",
+            "side_to_mid_db",
+            "side_tolerance_db",
+        ):
             _check_length(field, getattr(self, field), len(THIRD_OCTAVES_HZ))
         for field in ("crest_low_db", "crest_high_db"):
             _check_length(field, getattr(self, field), len(BAND_EDGES_HZ) + 1)

@@ -20,7 +20,6 @@ __all__ = [
     "Range",
     "check_ranges",
     "db_to_gain",
-    "db_to_power",
     "gain_to_db",
     "ms_to_frames",
     "power_to_db",
@@ -113,11 +112,6 @@ def db_to_gain(level_db: float) -> float:
 def gain_to_db(gain: float) -> float:
     """Level in dB of an amplitude factor; -inf for zero."""
     return 20.0 * math.log10(gain) if gain > 0.0 else -math.inf
-
-
-def db_to_power(level_db: float) -> float:
-    """Power factor of a level in dB."""
-    return float(10.0 ** (level_db / 10.0))
 
 
 def power_to_db(power: float) -> float:

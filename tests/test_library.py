@@ -115,7 +115,8 @@ def test_low_bands_may_be_mono_but_not_wide(name: str) -> None:
 
 def test_styles_differ_as_their_names_say() -> None:
     balanced, warm, bright = (
-        np.array(library.load_style(n).band_levels_db) for n in ("balanced", "warm", "bright")
+        np.array(style.band_levels_db) + np.array(style.voicing_db)
+        for style in map(library.load_style, ("balanced", "warm", "bright"))
     )
     top, low_mid = CENTRES > 7_000.0, (CENTRES > 120.0) & (CENTRES < 320.0)
     assert np.all(warm[top] < balanced[top])

@@ -34,7 +34,7 @@ Examples:
 @run_options
 @click.pass_context
 def command(ctx: click.Context, /, recipe: str, **options: Any) -> None:
-    """Apply a chain to IN.... as it is: the one saved in RECIPE.json, or the CHAIN of that name or file.
+    """Apply a chain as it is to IN...: the one saved in RECIPE.json, or the CHAIN of that name or file.
 
     On the audio it was made for a recipe gives the same samples again. Its format, rate and bit depth
     are used where no option says otherwise; a chain has none and gives 24-bit wav at the input's rate.

@@ -1,4 +1,4 @@
-"""What `doctor` looks at: versions, codecs, matchers, folders, the machine.
+"""What `doctor` looks at: versions, codecs, models, folders, the machine.
 
 Libraries are imported by name, as data: here it is the question whether they load at all.
 """
@@ -47,7 +47,7 @@ class Finding:
     """One thing that was looked at.
 
     Attributes:
-        group: "versions", "codecs", "matchers", "folders" or "machine".
+        group: "versions", "codecs", "models", "folders" or "machine".
         name: what it is.
         found: version, place or state.
         state: "ok", "missing" (something works less), or "broken" (mastering needs it).
@@ -63,7 +63,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at everything; takes a few seconds and writes only to a temporary folder."""
-    return [*_versions(), *_codecs(), *_matchers(), *_folders(), *_machine()]
+    return [*_versions(), *_codecs(), *_models(), *_folders(), *_machine()]
 
 
 def _versions() -> Iterator[Finding]:
@@ -149,6 +149,11 @@ def _decoder(name: str, codec: str) -> Finding:
     )
 
 
+def _models() -> Iterator[Finding]:
+    yield from _matchers()
+    yield Finding(group="models", name="model weights", found="no model weights are needed yet")
+
+
 def _matchers() -> Iterator[Finding]:
     from mastering.errors import TonmeisterError
     from mastering.jobspec import MasterJob
@@ -162,7 +167,7 @@ def _matchers() -> Iterator[Finding]:
         except TonmeisterError as error:
             state: State = "broken" if name == default else "missing"
             yield Finding(
-                group="matchers",
+                group="models",
                 name=name,
                 found=error.message,
                 state=state,
@@ -171,7 +176,7 @@ def _matchers() -> Iterator[Finding]:
                 else error.hint,
             )
         else:
-            yield Finding(group="matchers", name=name, found=f"{kind.__module__}.{kind.__qualname__}")
+            yield Finding(group="models", name=name, found=f"matcher {kind.__module__}.{kind.__qualname__}")
 
 
 def _folders() -> Iterator[Finding]:

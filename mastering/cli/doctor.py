@@ -1,4 +1,4 @@
-"""`tonmeister doctor`: versions, codecs, matchers, folders; what is missing and how to get it."""
+"""`tonmeister doctor`: versions, codecs, models, folders; what is missing and how to get it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ENVIRONMENT_CODE = 3
 def command(ctx: click.Context, /, as_json: bool) -> None:
     """Check that everything mastering needs is there; exits with 3 if it is not.
 
-    Shows versions, which formats can be read and written, matchers, folders and cores.
+    Shows versions, which formats can be read and written, models, folders and cores.
     """
     from mastering.cli.diagnosis import examine
 

@@ -53,7 +53,8 @@ Examples:
     "--style",
     metavar="NAME",
     shell_complete=complete_names("styles"),
-    help=f"How it should sound; without reference, style or target it is {DEFAULT_STYLE}.",
+    help=f"How it should sound; without reference, style or target it is {DEFAULT_STYLE}. With -r the "
+    "reference gives the curves, the style its filters, colour, compressor and limits.",
 )
 @click.option(
     "--target",
@@ -72,7 +73,8 @@ Examples:
     callback=parse_aspects,
     shell_complete=complete_aspects,
     metavar="LIST",
-    help=f"Change nothing else, out of {','.join(ASPECTS)}.",
+    help=f"Change nothing else, out of {','.join(ASPECTS)}; "
+    "a style's high-pass and saturation count as tone.",
 )
 @click.option(
     "--eq", type=click.Choice(["linear", "parametric"]), help="Linear-phase curve, or up to 8 bands."
@@ -90,8 +92,6 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     IN may be files, folders (their audio files, recursively) and globs. Each master is written
     together with NAME.recipe.json, which repeats it, and NAME.report.html, which explains it.
     """
-    if options["album"] and options["dry_run"]:
-        raise click.UsageError("--album and --dry-run exclude each other.")
     job = _job(options)
     inputs = expand(options["inputs"])
     outputs = plan_outputs(
@@ -121,7 +121,8 @@ def _job(options: dict[str, Any]) -> MasterJob:
     target = library.load_target(options["target"]) if options["target"] else None
     container = agreed_container(options["output"], options["container"])
     given = delivery_options({**options, "container": container})
-    delivery = merge_delivery(style, target, given, referenced=bool(references))
+    only = options["only"] or ASPECTS
+    delivery = merge_delivery(style, target, given, referenced=bool(references), only=only)
     check_spec(delivery)
     return MasterJob(
         references=references,
@@ -148,7 +149,8 @@ def _works(pairs: list[Pair], job: MasterJob, options: dict[str, Any]) -> list[W
     make_folder = options["output_dir"] is not None
     if options["album"] and ready:
         files: tuple[tuple[Path, Path], ...] = tuple((pair.source.path, pair.output) for pair in ready)
-        return [Work(task=AlbumTask(pairs=files, job=job, make_folder=make_folder), pairs=tuple(ready))]
+        album = AlbumTask(pairs=files, job=job, dry_run=options["dry_run"], make_folder=make_folder)
+        return [Work(task=album, pairs=tuple(ready))]
     return [
         Work(
             task=MasterTask(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,13 @@ from mastering.report.wording import clean, number
 
 if TYPE_CHECKING:
     from mastering.jobspec import MasterJob
-    from mastering.report.model import Report
+    from mastering.report.model import Check, Report
     from mastering.target import DeliverySpec, Recipe
 
 __all__ = ["AlbumTask", "ApplyTask", "Done", "MasterTask", "MeasureTask"]
 
 _Progress = Callable[[str, float], None]
+_ALBUM = "album_lufs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +53,13 @@ def _done(source: Path, output: Path, status: str, report: Report) -> Done:
 
 def _line(source: Path, output: Path, report: Report) -> str:
     level = f"{number(report.after.integrated_lufs)} LUFS, {number(report.after.true_peak_dbtp)} dBTP"
-    missed = ", ".join(check.name for check in report.checks if not check.passed)
+    missed = ", ".join(c.name for c in report.checks if not c.passed and c.name != _ALBUM)
     return clean(f"{source} -> {output}: {level}{'; missed: ' + missed if missed else ''}")
+
+
+def _album_line(check: Check) -> str:
+    missed = "" if check.passed else "; missed"
+    return f"Album: {number(check.measured)} LUFS, {number(check.limit)} LUFS were wanted{missed}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +91,11 @@ class MasterTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlbumTask:
-    """Master several files with one decision on loudness and tone."""
+    """Master several files with one decision on loudness and tone, or with `dry_run` plan it."""
 
     pairs: tuple[tuple[Path, Path], ...]
     job: MasterJob
+    dry_run: bool = False
     make_folder: bool = False
 
     @property
@@ -97,16 +104,19 @@ class AlbumTask:
         return f"album of {len(self.pairs)}"
 
     def run(self, progress: _Progress) -> list[Done]:
-        """Write all masters."""
-        from mastering.delivery import master_album
+        """Write all masters, or plan them; the line of the last one tells the album's loudness too."""
+        from mastering.delivery import master_album, plan_album
 
-        for _, output in self.pairs:
-            _prepare(output, self.make_folder)
-        reports = master_album(self.pairs, self.job, progress=progress)
-        return [
-            _done(source, output, "mastered", report)
-            for (source, output), report in zip(self.pairs, reports, strict=True)
-        ]
+        if self.dry_run:
+            status, reports = "skipped", plan_album(self.pairs, self.job, progress=progress)
+        else:
+            for _, output in self.pairs:
+                _prepare(output, self.make_folder)
+            status, reports = "mastered", master_album(self.pairs, self.job, progress=progress)
+        done = [_done(*pair, status, report) for pair, report in zip(self.pairs, reports, strict=True)]
+        for check in (check for check in reports[-1].checks if check.name == _ALBUM):
+            done[-1] = replace(done[-1], line=f"{done[-1].line}\n{_album_line(check)}")
+        return done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

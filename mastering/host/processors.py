@@ -28,7 +28,10 @@ from mastering.dsp.fir import StreamingCrossover, StreamingFir, curve_at, linear
 from mastering.dsp.resample import RATES_HZ, Resampler
 from mastering.dsp.stereo import to_left_right, to_mid_side
 
-__all__ = ["Compressors", "Processor", "processors"]
+__all__ = ["CURVE_FRAMES", "Compressors", "Processor", "processors"]
+
+CURVE_FRAMES = 4_096
+"""Frames of one value of a compressor's reduction curve: a part of a block, and whole control steps."""
 
 
 class Processor(Protocol):
@@ -110,7 +113,12 @@ class _LinearPhase:
 
 
 class Compressors:
-    """A compressor, or several on bands; `reduction_db` is the deepest of the last block, per band."""
+    """A compressor, or several on bands.
+
+    Attributes:
+        labels: of the bands.
+        reduction_db: of the last block, per band: the deepest gain of every CURVE_FRAMES.
+    """
 
     def __init__(self, step: Compressor | MultibandCompressor, sample_rate: int, channels: int) -> None:
         bands = (step,) if isinstance(step, Compressor) else step.bands
@@ -128,13 +136,20 @@ class Compressors:
             for band in bands
         ]
         self.labels = ("all bands",) if isinstance(step, Compressor) else _band_labels(step.crossovers_hz)
-        self.reduction_db: tuple[float, ...] = (0.0,) * len(bands)
+        self.reduction_db: tuple[list[float], ...] = ()
 
     def process(self, samples: Samples) -> Samples:
         """Compress [bands * channels, frames], the low band's channels first, and sum the bands."""
         bands = samples.reshape(len(self._cores), self._channels, samples.shape[1])
         out: Samples = np.zeros(bands.shape[1:], dtype=np.float32)
-        self.reduction_db = tuple(core.add(band, out) for core, band in zip(self._cores, bands, strict=True))
+        starts = range(0, samples.shape[1], CURVE_FRAMES)
+        self.reduction_db = tuple(
+            [
+                core.add(band[:, start : start + CURVE_FRAMES], out[:, start : start + CURVE_FRAMES])
+                for start in starts
+            ]
+            for core, band in zip(self._cores, bands, strict=True)
+        )
         return out
 
     def flush(self) -> Samples:
@@ -143,9 +158,10 @@ class Compressors:
 
 
 def _band_labels(crossovers_hz: tuple[float, ...]) -> tuple[str, ...]:
-    """Names of the bands: `below 120 Hz`, `120 to 1000 Hz`, ..., `above 5000 Hz`."""
-    inner = [f"{low:.0f} to {high:.0f} Hz" for low, high in itertools.pairwise(crossovers_hz)]
-    return (f"below {crossovers_hz[0]:.0f} Hz", *inner, f"above {crossovers_hz[-1]:.0f} Hz")
+    """Names of the bands: `below 120 Hz`, `120 Hz to 1 kHz`, ..., `above 5 kHz`."""
+    edges = [f"{f:.3g} Hz" if f < 999.5 else f"{f / 1000.0:.3g} kHz" for f in crossovers_hz]
+    inner = [f"{low} to {high}" for low, high in itertools.pairwise(edges)]
+    return (f"below {edges[0]}", *inner, f"above {edges[-1]}")
 
 
 class _Saturation:

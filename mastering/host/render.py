@@ -46,7 +46,7 @@ def _watched(
     for block in blocks:
         yield compressors.process(block)
         for curve, reduction_db in zip(curves, compressors.reduction_db, strict=True):
-            curve.append(reduction_db)
+            curve.extend(reduction_db)
 
 
 class Rendered:
@@ -71,7 +71,7 @@ class Rendered:
     def blocks(self) -> Iterator[Samples]:
         """Rendered blocks, each processor in a thread of its own.
 
-        Fills `compressor_reduction_db` with the deepest gain of each block and band.
+        Fills `compressor_reduction_db` with the deepest gain of each CURVE_FRAMES and band.
         """
         stream: Iterable[Samples] = self._source.blocks()
         self.compressor_reduction_db = {}

@@ -48,6 +48,12 @@ __all__ = ["ClosedFormMatcher"]
 AUTO_CURVE_DB = 6.0
 """Most that `auto` boosts or cuts a band: beyond it a mix wants mixing, not mastering."""
 
+AUTO_MONO_BELOW_HZ = 120.0
+"""`auto` never widens the bass."""
+
+AUTO_LIMITER_DB = 8.0
+"""Most limiting (99th percentile) that `auto` spends on reaching a reference's loudness."""
+
 MONO_DB = -60.0
 
 
@@ -101,6 +107,7 @@ class _Match:
             chain=chain,
             integrated_lufs=lufs,
             plr_db=plr_db,
+            max_limiter_reduction_db=self._limiter_cap(),
             wanted_mid_db=tuple(wanted_mid.tolist()),
             wanted_side_db=tuple((wanted_mid + wanted_width).tolist()),
             kept_mid_db=tuple(mid.tolist()),
@@ -133,11 +140,20 @@ class _Match:
         wanted = _hold_outside(wanted, trusted)
         if "tone" not in self.request.only:
             return wanted, zero
-        kept = self._kept(wanted, trusted, TONE)
+        voicing = self._voicing()
+        kept = self._kept(wanted, trusted, TONE) + self.share * voicing
+        wanted = wanted + voicing
         boost = allowed_boost_db(self.features, self.limits.max_boost_db)
         capped = np.clip(kept, -self.limits.max_cut_db, boost)
         self._tell_caps(kept, capped, boost)
         return wanted, capped
+
+    def _voicing(self) -> Curve:
+        """What the style adds to every mix (31); nothing where a reference says what to come close to."""
+        if self.request.references or self.request.style is None:
+            return np.zeros(len(CENTRES_HZ))
+        voicing = np.asarray(self.request.style.voicing_db)
+        return np.asarray(voicing - voicing[JUDGED].mean())
 
     def _level_weights(self) -> Curve:
         """Weight of each band (31) in the level of the tone difference: little where tolerances are wide."""
@@ -151,7 +167,7 @@ class _Match:
         if self.goal is None or self.features.channels == 1:
             return zero, zero
         own = self.own.side_to_mid_db
-        if np.max(own) <= -50.0:
+        if own[JUDGED].max() <= -40.0:
             self._tell("input_mono", "The input is mono in stereo; its width was left alone.")
             return zero, zero
         wanted = self._beyond_tolerance(self.goal.side_to_mid_db - own, "side_tolerance_db")
@@ -161,6 +177,8 @@ class _Match:
             return wanted, zero
         cap = self.limits.max_width_change_db
         boost = np.minimum(side_headroom_db(own, min(cap, self.limits.max_side_boost_db)), cap)
+        if self.auto:
+            boost[CENTRES_HZ < AUTO_MONO_BELOW_HZ] = 0.0
         return wanted, np.clip(self._kept(wanted, trusted, WIDTH), -cap, boost)
 
     def _trusted(self) -> np.typing.NDArray[np.bool_]:
@@ -186,7 +204,6 @@ class _Match:
 
     def _curves(self, mid: Curve, width: Curve) -> list[Step]:
         """Tone and width as a linear-phase curve or as parametric bands."""
-        width = self._mono_below(width)
         points = tuple(round(float(f), 2) for f in CENTRES_HZ)
         steps: list[Step] = []
         if self.request.eq == "parametric":
@@ -194,7 +211,11 @@ class _Match:
 
             rate = self.features.sample_rate
             bands = Equalizer(mid=fit_bands(mid, rate), side=fit_bands(mid + width, rate))
-            return [bands] if bands.mid or bands.side else []
+            steps = [bands] if bands.mid or bands.side else []
+            width = self._mono_below(np.zeros_like(width))
+            mid = np.zeros_like(mid)
+        else:
+            width = self._mono_below(width)
         if np.abs(mid).max() > 0.05:
             steps.append(
                 LinearPhaseEq(frequencies_hz=points, mid_gain_db=_rounded(mid), side_gain_db=_rounded(mid))
@@ -208,7 +229,9 @@ class _Match:
         if style is None or style.mono_below_hz is None or "width" not in self.request.only:
             return width
         octaves = np.log2(CENTRES_HZ / style.mono_below_hz)
-        return np.asarray(width + MONO_DB * np.clip(-3.0 * octaves, 0.0, 1.0))
+        return np.asarray(
+            np.maximum(width + self.share * MONO_DB * np.clip(-3.0 * octaves, 0.0, 1.0), MONO_DB)
+        )
 
     def _style_filters(self) -> list[Step]:
         style = self.request.style
@@ -241,19 +264,24 @@ class _Match:
             return []
         if self.share == 0.0 or style.saturation_drive_db == 0.0:
             return []
-        return [Saturation(drive_db=style.saturation_drive_db, mix_percent=style.saturation_mix_percent)]
+        mix_percent = self.share * style.saturation_mix_percent
+        return [Saturation(drive_db=style.saturation_drive_db, mix_percent=mix_percent)]
 
     def _loudness(self) -> float | None:
         """Integrated loudness to reach."""
         request = self.request
+        if request.delivery.integrated_lufs is not None:
+            return request.delivery.integrated_lufs
         if "level" not in request.only:
             own = self.features.integrated_lufs
             return own if np.isfinite(own) else None
-        if request.delivery.integrated_lufs is not None:
-            return request.delivery.integrated_lufs
         if request.references:
             return float(np.mean([r.integrated_lufs for r in request.references]))
         return request.style.integrated_lufs if request.style is not None else None
+
+    def _limiter_cap(self) -> float:
+        cap = self.limits.max_limiter_reduction_db
+        return min(cap, AUTO_LIMITER_DB) if self.auto and self.request.references else cap
 
     def _tell_caps(self, kept: Curve, capped: Curve, boost: Curve) -> None:
         lost = kept - capped
@@ -261,13 +289,13 @@ class _Match:
             if abs(lost[i]) < 1.0:
                 continue
             why = (
-                "the input has nothing but noise or silence there"
+                "the input has nothing there that could be boosted"
                 if lost[i] > 0 and boost[i] < self.limits.max_boost_db
                 else "that is the cap"
             )
             self._tell(
                 "tone_capped",
-                f"At {CENTRES_HZ[i]:.0f} Hz {kept[i]:+.1f} dB was asked for "
+                f"At {_nominal(CENTRES_HZ[i])} {kept[i]:+.1f} dB was asked for "
                 f"and {capped[i]:+.1f} dB given: {why}.",
             )
 
@@ -287,3 +315,7 @@ def _hold_outside(curve: Curve, trusted: np.typing.NDArray[np.bool_]) -> Curve:
 
 def _rounded(curve: Curve) -> tuple[float, ...]:
     return tuple(round(float(gain_db), 3) for gain_db in curve)
+
+
+def _nominal(frequency_hz: float) -> str:
+    return f"{frequency_hz:.3g} Hz" if frequency_hz < 999.5 else f"{frequency_hz / 1000.0:.2g} kHz"

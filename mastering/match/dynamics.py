@@ -122,7 +122,7 @@ def _bus(
     if glue is not None:
         return Compressor(
             threshold_dbfs=float(np.clip(request.features.integrated_lufs + glue.threshold_lu, -80.0, 0.0)),
-            ratio=glue.ratio,
+            ratio=1.0 + (1.0 if request.amount_percent is None else _share(request)) * (glue.ratio - 1.0),
             knee_db=glue.knee_db,
             attack_ms=glue.attack_ms,
             release_ms=glue.release_ms,

@@ -50,6 +50,13 @@ class Survey:
         powers = (self.powers * np.square(gains))[:whole]
         return np.asarray(powers.reshape(-1, HOPS_PER_100MS).mean(axis=1))
 
+    def trimmed(self, gain_db: float) -> Survey:
+        """The survey of the same piece with a gain."""
+        if gain_db == 0.0:
+            return self
+        gain = db_to_gain(gain_db)
+        return replace(self, peaks=self.peaks * np.float32(gain), powers=self.powers * gain**2)
+
 
 class Surveyor:
     """Builds a Survey from blocks."""

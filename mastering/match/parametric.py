@@ -13,6 +13,9 @@ __all__ = ["MAX_BANDS", "fit_bands"]
 
 MAX_BANDS = 8
 _GOOD_ENOUGH_DB = 0.25
+_RIDGE = 0.05
+"""Weight of the bands' own gains: of two fits as good, the one with less boost against cut."""
+
 _SHAPES = ("low_shelf", "high_shelf")
 
 
@@ -22,8 +25,10 @@ def fit_bands(curve_db: Curve, sample_rate: int) -> tuple[EqBand, ...]:
     Two shelves first, then peaks where the remaining error is largest; all parameters are
     refined together after each addition, until the RMS error is under 0.25 dB.
     """
-    centres = CENTRES_HZ[0.45 * sample_rate > CENTRES_HZ]
-    goal = np.asarray(curve_db)[: len(centres)]
+    inside = 0.45 * sample_rate > CENTRES_HZ
+    # The ends are held, so that the fit does not run away where no music was measured.
+    centres = np.concatenate([[10.0], CENTRES_HZ[inside], [0.48 * sample_rate]])
+    goal = np.pad(np.asarray(curve_db)[inside], 1, mode="edge")
     if np.abs(goal).max() < 0.1:
         return ()
     shapes = list(_SHAPES)
@@ -59,13 +64,16 @@ def _refine(
 ) -> npt.NDArray[np.float64]:
     from scipy.optimize import least_squares
 
-    low = np.tile([np.log2(20.0), -24.0, -1.7], len(shapes))
-    high = np.tile([np.log2(min(18_000.0, 0.45 * sample_rate)), 24.0, 2.0], len(shapes))
+    cap_db = min(24.0, 1.2 * float(np.abs(goal).max()) + 0.5)
+    low = np.tile([np.log2(20.0), -cap_db, -1.7], len(shapes))
+    high = np.tile([np.log2(min(18_000.0, 0.45 * sample_rate)), cap_db, 2.0], len(shapes))
     for i, shape in enumerate(shapes):
         if shape in _SHAPES:
             high[3 * i + 2] = 0.0  # a shelf with q above 1 rings
     solved = least_squares(
-        lambda p: _response(shapes, p, centres, sample_rate) - goal,
+        lambda p: np.concatenate(
+            [_response(shapes, p, centres, sample_rate) - goal, _RIDGE * p.reshape(-1, 3)[:, 1]]
+        ),
         np.clip(start, low + 1e-6, high - 1e-6),
         bounds=(low, high),
         max_nfev=60,

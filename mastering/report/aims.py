@@ -2,10 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 from mastering.report.model import Report
 from mastering.report.wording import clean
 
-__all__ = ["goal", "verdict"]
+__all__ = ["LevelGoal", "goal", "level_goal", "verdict"]
+
+_SAME_LU = 0.005
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelGoal:
+    """The integrated loudness a run was after.
+
+    Attributes:
+        lufs: what the matcher asked for.
+        source: "asked" (target, style or option), "reference" (the mean of all), or "input" (it was to stay).
+    """
+
+    lufs: float
+    source: Literal["asked", "reference", "input"]
+
+
+def level_goal(report: Report) -> LevelGoal | None:
+    """The loudness the matcher asked for and whose it is; None where the level followed from the chain.
+
+    The delivery's own number only counts where the matcher took it over: with the level left out
+    of what may change, it asks for the input's.
+    """
+    if report.match is None or report.match.integrated_lufs is None:
+        return None
+    lufs, asked = report.match.integrated_lufs, report.recipe.delivery.integrated_lufs
+    references = [features.integrated_lufs for features in report.references]
+    if asked is not None and abs(lufs - asked) < _SAME_LU:
+        return LevelGoal(lufs=lufs, source="asked")
+    if references and abs(lufs - sum(references) / len(references)) < _SAME_LU:
+        return LevelGoal(lufs=lufs, source="reference")
+    if abs(lufs - report.before.integrated_lufs) < _SAME_LU:
+        return LevelGoal(lufs=lufs, source="input")
+    return LevelGoal(lufs=lufs, source="asked")
 
 
 def verdict(report: Report) -> str:

@@ -13,10 +13,10 @@ __all__ = ["CheckText", "check_texts"]
 
 _LABELS = {
     "integrated_lufs": "Integrated loudness",
+    "album_lufs": "Album loudness",
     "true_peak_dbtp": "True peak",
-    "delay_frames": "Delay",
 }
-_SUFFIXES = ("_lufs", "_dbtp", "_dbfs", "_db", "_lu", "_hz", "_ms", "_s", "_frames")
+_SUFFIXES = ("_lufs", "_dbtp", "_dbfs", "_db", "_lu", "_hz", "_ms", "_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +63,15 @@ def _label(name: str) -> str:
 
 
 def _value(value: float, unit: str) -> str:
-    whole = unit in ("frames", "Hz", "") and float(value).is_integer()
+    whole = unit in ("Hz", "") and float(value).is_integer()
     return quantity(value, clean(unit), decimals=0 if whole else 2)
 
 
 def _wanted(check: Check, report: Report) -> str:
     limit = _value(check.limit, check.unit)
-    if check.name == "integrated_lufs":
+    if check.name in ("integrated_lufs", "album_lufs"):
         return f"{limit}, ±{report.recipe.delivery.tolerance_lu:g} LU"
-    if check.name not in ("true_peak_dbtp", "delay_frames"):
+    if check.name != "true_peak_dbtp":
         return limit
     over = check.passed and check.measured - check.limit >= 0.005
     return f"at most {limit}{' (within tolerance)' if over else ''}"
@@ -85,7 +85,7 @@ def _explain_loudness(check: Check, report: Report) -> str:
         )
     off_lu = check.measured - check.limit
     measured = number(check.measured)
-    start = f"Missed: integrated loudness is {measured} LUFS, {number(check.limit)} LUFS was asked"
+    start = f"Missed: {_label(check.name).lower()} is {measured} LUFS, {number(check.limit)} LUFS was asked"
     if off_lu < 0.0:
         return (
             f"{start} ({number(-off_lu)} LU too quiet): the limiter would have to take off more than it may. "
@@ -104,13 +104,6 @@ def _explain_peak(check: Check, report: Report) -> str:
         f"Missed: the true peak is {_value(check.measured, check.unit)}, at most "
         f"{_value(check.limit, check.unit)} was asked ({excess_db:.2g} dB over).{why} "
         f"Lower the ceiling (--ceiling {number(lower)})."
-    )
-
-
-def _explain_delay(check: Check, report: Report) -> str:
-    return (
-        f"Missed: the master is {_value(check.measured, check.unit)} away from the input, at most "
-        f"{_value(check.limit, check.unit)} is allowed. Do not line it up with the mix or with stems."
     )
 
 
@@ -134,7 +127,7 @@ def _explain_other(check: Check, report: Report) -> str:
 
 _EXPLAIN: dict[str, Callable[[Check, Report], str]] = {
     "integrated_lufs": _explain_loudness,
+    "album_lufs": _explain_loudness,
     "true_peak_dbtp": _explain_peak,
-    "delay_frames": _explain_delay,
     "duration_s": _explain_duration,
 }

@@ -113,7 +113,7 @@ def _plots(report: Report) -> str:
         ("Spectrum", f"Third octaves {pieces}.", spectrum_svg),
         ("Loudness over time", "Short-term loudness (3 s) before and after.", loudness_svg),
         ("Equaliser", "What was wanted, what was kept of it, and what the chain renders.", equalizer_svg),
-        ("Gain reduction", "Deepest reduction in each step of time.", reduction_svg),
+        ("Gain reduction", "Deepest reduction in each tenth of a second.", reduction_svg),
         ("Waveform", "Peaks before and after; the ceiling as a line.", waveform_svg),
         ("Stereo width", f"Side against mid {pieces}: higher is wider.", width_svg),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mastering.measure.features import Features
@@ -10,7 +10,9 @@ from mastering.notice import Notice
 from mastering.ports import MatchResult
 from mastering.target import Recipe
 
-__all__ = ["Check", "Curves", "Report"]
+__all__ = ["Check", "Curves", "Report", "is_reducing"]
+
+_AUDIBLE_DB = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +20,7 @@ class Check:
     """One promise and whether it was kept.
 
     Attributes:
-        name: "integrated_lufs", "true_peak_dbtp", "delay_frames", ...
+        name: "integrated_lufs", "true_peak_dbtp", "duration_s", ...
         measured: what the written file measures.
         limit: what was asked for.
         unit: of both.
@@ -92,3 +94,8 @@ class Report:
     def passed(self) -> bool:
         """True when every check passed."""
         return all(check.passed for check in self.checks)
+
+
+def is_reducing(curve_db: Sequence[float]) -> bool:
+    """True when a gain reduction curve (<= 0) does anything worth a word: at least 0.05 dB somewhere."""
+    return min(curve_db, default=0.0) <= -_AUDIBLE_DB

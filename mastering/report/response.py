@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mastering.chain import EqBand, Equalizer, LinearPhaseEq, MasteringChain, Width
+from mastering.chain import EqBand, Equalizer, LinearPhaseEq, MasteringChain, Step, Width
 from mastering.dsp.fir import curve_at
 
-__all__ = ["chain_response_db", "shapes_tone"]
+__all__ = ["chain_response_db", "shapes_tone", "shapes_width"]
 
 Curve = npt.NDArray[np.float64]
 
@@ -23,6 +23,19 @@ _LOWEST_DB = -120.0
 def shapes_tone(chain: MasteringChain) -> bool:
     """True when a step of the chain changes the spectrum of mid or side on purpose."""
     return any(isinstance(step, (Equalizer, LinearPhaseEq, Width)) for step in chain.steps)
+
+
+def shapes_width(chain: MasteringChain) -> bool:
+    """True when a step of the chain treats the side otherwise than the mid on purpose."""
+    return any(_splits(step) for step in chain.steps)
+
+
+def _splits(step: Step) -> bool:
+    if isinstance(step, Width):
+        return any(step.side_gain_db)
+    if isinstance(step, LinearPhaseEq):
+        return step.mid_gain_db != step.side_gain_db
+    return isinstance(step, Equalizer) and step.mid != step.side
 
 
 def chain_response_db(

@@ -13,7 +13,7 @@ from mastering.report.wording import duration, frequency, is_level, number
 
 __all__ = ["BAND_NAMES", "GROUPS", "ROWS", "Row", "mean_value", "side_to_mid_total_db"]
 
-BAND_NAMES = ("below 120 Hz", "120 Hz to 1 kHz", "1 to 5 kHz", "above 5 kHz")
+BAND_NAMES = ("below 120 Hz", "120 Hz to 1 kHz", "1 kHz to 5 kHz", "above 5 kHz")
 """The four bands of measure.features.BAND_EDGES_HZ in words."""
 
 GROUPS = ("Loudness", "Peaks and dynamics", "Tone", "Stereo", "Technical")

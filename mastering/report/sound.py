@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from mastering.chain import Compressor, EqBand, Equalizer, MultibandCompressor, Saturation, Width
+from mastering.chain import Compressor, EqBand, Equalizer, MultibandCompressor, Saturation, Step, Width
 from mastering.measure.features import THIRD_OCTAVES_HZ, Features
 from mastering.report.aims import goal
 from mastering.report.compare import spectrum_distance_db
-from mastering.report.model import Report
-from mastering.report.response import chain_response_db, shapes_tone
+from mastering.report.model import Report, is_reducing
+from mastering.report.response import chain_response_db, shapes_tone, shapes_width
 from mastering.report.rows import side_to_mid_total_db
 from mastering.report.steps import band_spans
 from mastering.report.tone import find_regions, phrase
@@ -81,10 +81,11 @@ def _tone_reached(report: Report) -> Iterator[str]:
 def dynamics_sentences(report: Report) -> Iterator[str]:
     for step in report.recipe.chain.steps:
         if isinstance(step, Compressor):
-            yield f"Compression of the whole: {_compressor(step, '')}."
+            if step.ratio > 1.0 and _worked(report, "all bands"):
+                yield f"Compression of the whole: {_compressor(step, '')}."
         elif isinstance(step, MultibandCompressor):
-            spans = band_spans(step.crossovers_hz)
-            working = [(band, span) for band, span in zip(step.bands, spans, strict=True) if band.ratio > 1.0]
+            spans = zip(step.bands, band_spans(step.crossovers_hz), strict=True)
+            working = [(band, span) for band, span in spans if band.ratio > 1.0 and _worked(report, span)]
             if working:
                 yield f"Compression: {', '.join(_compressor(*band) for band in working)}."
         elif isinstance(step, Saturation) and step.mix_percent > 0.0 and step.drive_db > 0.0:
@@ -101,17 +102,27 @@ def _compressor(step: Compressor, span: str) -> str:
     return f"{quantity(step.ratio, ':1')}{where} (threshold {quantity(step.threshold_dbfs, 'dBFS')})"
 
 
+def _worked(report: Report, band: str) -> bool:
+    """False where the curve of a band is known and reduces nothing; a second step's is called "NAME (2)"."""
+    curves = report.curves.compressor_reduction_db
+    known = [name for name in curves if name == band or name.startswith(f"{band} (")]
+    return not known or any(is_reducing(curves[name]) for name in known)
+
+
 def _compression_depth(report: Report) -> Iterator[str]:
-    deepest = {
-        clean(name): -min(curve) for name, curve in report.curves.compressor_reduction_db.items() if curve
-    }
-    if not deepest:
-        return
-    if max(deepest.values()) < 0.05:
+    curves = report.curves.compressor_reduction_db
+    parts = [
+        f"{number(-min(curve))} dB ({clean(name)})" for name, curve in curves.items() if is_reducing(curve)
+    ]
+    if parts:
+        yield f"The compressors took at most {join(parts)}."
+    elif curves and any(_compresses(step) for step in report.recipe.chain.steps):
         yield "The compressors had nothing to do."
-        return
-    parts = [f"{number(depth)} dB ({name})" for name, depth in deepest.items() if depth >= 0.05]
-    yield f"The compressors took at most {join(parts)}."
+
+
+def _compresses(step: Step) -> bool:
+    bands = step.bands if isinstance(step, MultibandCompressor) else (step,)
+    return any(isinstance(band, Compressor) and band.ratio > 1.0 for band in bands)
 
 
 def _dynamics_result(report: Report) -> str:
@@ -143,6 +154,8 @@ def width_sentences(report: Report) -> Iterator[str]:
         yield f"Folded to mono: the side lay {_below(before)} and is now gone."
         return
     yield from _mono_bass(report)
+    if not shapes_width(report.recipe.chain):
+        return  # what compression and limiting do to the side is no decision about width
     change = after - before
     if abs(change) < _AUDIBLE_DB:
         yield f"The stereo width was kept: the side lies {_below(after)}."

@@ -11,19 +11,20 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mastering.report.aims import goal
+from mastering.report.aims import LevelGoal, level_goal
 from mastering.report.checks import check_texts
 from mastering.report.compare import COMPARED
 from mastering.report.model import Report
 from mastering.report.sound import dynamics_sentences, tone_sentences, width_sentences
 from mastering.report.tone import band_name, find_regions
-from mastering.report.wording import clean, join, number, percent
+from mastering.report.wording import clean, number, percent
 
 __all__ = ["sentences"]
 
 _AUDIBLE_DB = 0.3
 _WHOLE_SHARE = 0.97
 _LEFT_ALONE_DB = 1.0
+_UNTOUCHED_DB = 0.05
 
 
 def sentences(report: Report) -> tuple[str, ...]:
@@ -51,32 +52,63 @@ def _level(report: Report) -> Iterator[str]:
         yield f"The output is silent; the input measures {number(before)} LUFS."
         return
     change = after - before
-    moved = "Raised" if change >= 0.05 else "Lowered" if change <= -0.05 else "Kept"
-    way = f"from {number(before)} to {number(after)} LUFS ({number(change, signed=True)} LU)"
-    yield f"{moved} the loudness {way}{_level_reason(report)}{_limiter(report)}."
+    if abs(change) < 0.05 or number(before) == number(after):
+        way = f"Kept the loudness at {number(after)} LUFS"
+    else:
+        moved = "Raised" if change > 0.0 else "Lowered"
+        way = f"{moved} the loudness from {number(before)} to {number(after)} LUFS"
+        way += f" ({number(change, signed=True)} LU)"
+    yield f"{way}{_level_reason(report)}."
+    yield _limiter(report)
 
 
 def _level_reason(report: Report) -> str:
-    asked = report.recipe.delivery.integrated_lufs
-    if asked is not None:
-        target = f" (target '{clean(report.target)}')" if report.target else ""
-        return f"; {number(asked)} LUFS were asked for{target}"
-    wanted = report.match.integrated_lufs if report.match else None
-    return "" if wanted is None else f" {goal(report)}, which asks for {number(wanted)} LUFS"
+    album = next((check for check in report.checks if check.name == "album_lufs"), None)
+    if album is not None:
+        whole, limit = number(album.measured), number(album.limit)
+        return f"; the album as a whole has {whole} LUFS, {limit} LUFS were wanted"
+    wanted = level_goal(report)
+    if wanted is None:
+        return ""
+    reached = number(wanted.lufs) == number(report.after.integrated_lufs)
+    return _reached(wanted, report) if reached else _not_reached(wanted, report)
+
+
+def _reached(wanted: LevelGoal, report: Report) -> str:
+    if wanted.source == "asked":
+        return f", as asked for{_of_target(report)}"
+    if wanted.source == "input":
+        return ", the input's"
+    count = len(report.references)
+    return ", the reference's" if count == 1 else f", the mean of {count} references"
+
+
+def _not_reached(wanted: LevelGoal, report: Report) -> str:
+    lufs = f"{number(wanted.lufs)} LUFS"
+    if wanted.source == "asked":
+        return f"; {lufs} were asked for{_of_target(report)}"
+    if wanted.source == "input":
+        return f"; it was to stay at {lufs}"
+    count = len(report.references)
+    return f"; {'the reference has' if count == 1 else f'the mean of {count} references is'} {lufs}"
+
+
+def _of_target(report: Report) -> str:
+    return f" (target '{clean(report.target)}')" if report.target else ""
 
 
 def _limiter(report: Report) -> str:
     limiter, reduction = report.recipe.chain.limiter, report.curves.limiter_reduction_db
     if limiter is None:
-        return "; there is no limiter in the chain"
+        return "There is no limiter in the chain."
     peak, ceiling = number(report.after.true_peak_dbtp), number(limiter.ceiling_dbtp)
     held = f"true peak {peak} dBTP, ceiling {ceiling} dBTP"
     if not reduction:
-        return f"; {held}"
+        return f"{held[0].upper()}{held[1:]}."
     deepest = -min(reduction)
     if deepest < 0.05:
-        return f"; the limiter had nothing to do, {held}"
-    return f"; the limiter took at most {number(deepest)} dB off the peaks, {held}"
+        return f"The limiter had nothing to do: {held}."
+    return f"The limiter took at most {number(deepest)} dB off the peaks: {held}."
 
 
 def _left_alone(report: Report) -> Iterator[str]:
@@ -93,12 +125,14 @@ def _left_alone(report: Report) -> Iterator[str]:
         return
     most = find_regions((wanted - kept).tolist(), threshold_db=_LEFT_ALONE_DB)[:2]
     places = [
-        f"{number(wanted[r.peak], signed=True)} dB wanted and {number(kept[r.peak], signed=True)} dB "
-        f"applied at {band_name(r.peak)}"
+        f"{band_name(r.peak)} asked for {number(wanted[r.peak], signed=True)} dB and got "
+        f"{number(kept[r.peak], signed=True)} dB"
         for r in most
     ]
-    yield (
-        f"Left alone: of a difference in tone of {number(whole)} dB on average, {number(applied)} dB "
-        f"({percent(share)}) was applied; the rest is taken for the music itself, or lies beyond the amount "
-        f"and limits set{': ' + join(places) if places else ''}."
+    done = (
+        f"Applied {percent(share)} of the difference in tone ({number(applied)} of {number(whole)} dB on "
+        "average) and left the rest as the music's own"
+        if applied >= _UNTOUCHED_DB
+        else f"Left the whole difference in tone ({number(whole)} dB on average) as the music's own"
     )
+    yield f"{done}{': ' + ', '.join(places) if places else ''}."

@@ -86,6 +86,13 @@ def test_a_matcher_that_is_not_registered(run: Run, monkeypatch: pytest.MonkeyPa
     assert "Install tonmeister" in found["hint"]
 
 
+def test_models_are_the_matchers_and_no_weights(run: Run) -> None:
+    found = findings(run, 0)
+    assert found["closed-form"]["group"] == found["model weights"]["group"] == "models"
+    assert found["closed-form"]["found"].startswith("matcher mastering.match")
+    assert found["model weights"]["found"] == "no model weights are needed yet"
+
+
 def test_broken_presets_are_told(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "styles").mkdir()
     (tmp_path / "styles" / "mine.toml").write_text("nonsense")

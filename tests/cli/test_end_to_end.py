@@ -180,7 +180,8 @@ def test_doctor_finds_this_machine_healthy(folder: Path, run: Run) -> None:
     assert {
         ("codecs", "wav"),
         ("versions", "FFmpeg"),
-        ("matchers", "closed-form"),
+        ("models", "closed-form"),
+        ("models", "model weights"),
         ("machine", "cores"),
     } <= named
     assert list(folder.iterdir()) == []

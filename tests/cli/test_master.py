@@ -65,6 +65,18 @@ def test_every_target_replaces_the_styles_level(asked: Callable[..., Any]) -> No
         assert job.target == load_target(name)
 
 
+def test_the_styles_loudness_is_no_goal_where_the_level_may_not_change(asked: Callable[..., Any]) -> None:
+    assert asked("--style", "warm", "--only", "tone").delivery.integrated_lufs is None
+    assert asked("--style", "warm", "--only", "tone", "--lufs", "-12").delivery.integrated_lufs == -12.0
+
+
+def test_help_tells_what_a_style_gives(run: Run) -> None:
+    said = " ".join(run("master", "--help").stdout.split())
+    assert "the reference gives the curves, the style its filters, colour, compressor and limits" in said
+    assert "a style's high-pass and saturation count as tone" in said
+    assert "IN...." not in run("apply", "--help").stdout
+
+
 def test_options_beat_everything(asked: Callable[..., Any]) -> None:
     given = ("--lufs", "-9", "--ceiling", "-0.5", "--rate", "48000", "--bit-depth", "16", "--format", "flac")
     job = asked("--style", "warm", "--target", names("targets")[0], *given)
@@ -106,7 +118,6 @@ def test_the_outputs_suffix_decides_the_format(asked: Callable[..., Any], folder
         (("--target", "nowhere"), "nowhere"),
         (("--format", "wav", "-o", "x.flac"), "disagree"),
         (("--jobs", "0"), "jobs"),
-        (("--album", "--dry-run"), "exclude"),
         (("-r", "empty"), "no audio"),
         (("--nonsense",), "nonsense"),
         (("--bit-depth", "8"), "'16', '24', '32'"),
@@ -252,6 +263,28 @@ def test_album_is_one_piece_of_work(fake: ModuleType, files: Files, run: Run) ->
     assert [entry["output"] for entry in document["results"]] == [
         str(Path("out") / f"{n}.master.wav") for n in (1, 2, 10)
     ]
+
+
+def test_album_loudness_is_told_once(fake: ModuleType, files: Files, run: Run) -> None:
+    files("m/1.wav", "m/2.wav", "m/missed.wav")
+    *songs, album = run("master", "m", "--album", "--force").stderr.splitlines()
+    assert [line.split(" -> ")[0] for line in songs] == [
+        str(Path("m") / name) for name in ("1.wav", "2.wav", "missed.wav")
+    ]
+    assert not any("album_lufs" in line for line in songs)
+    assert album == "Album: -13.9 LUFS, -11.0 LUFS were wanted; missed"
+
+
+def test_album_can_be_rehearsed(fake: ModuleType, files: Files, run: Run) -> None:
+    folder = files("m/1.wav", "m/2.wav")
+    result = run("master", "m", "--album", "--dry-run", "--output-dir", "out", "--json")
+    assert [(kind, len(what)) for kind, what in fake.SEEN] == [("plan_album", 2)]
+    assert [entry["status"] for entry in json.loads(result.stdout)["results"]] == ["skipped"] * 2
+    assert [path.name for path in folder.iterdir()] == ["m"]
+    assert len(list((folder / "m").iterdir())) == 2
+    said = run("master", "m", "--album", "--dry-run").stderr
+    assert said.count("nothing is written") == 2
+    assert said.count("Album: -13.9 LUFS") == 1
 
 
 def test_album_fails_as_a_whole(fake: ModuleType, files: Files, run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -155,6 +156,7 @@ def test_progress_on_a_terminal(files: Files) -> None:
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=_LIMIT_S)
+        assert select.select([ours], [], [], 0.0)[0], "nothing was shown"
         shown = os.read(ours, 100_000).decode()
         assert ("slow1.wav" in shown) is wanted
         assert "Interrupted" in shown

@@ -460,7 +460,8 @@ decoder._open = spin
 decoder.main(sys.argv[1:])
 """
 PARENT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background ignores it
 from mastering.io.files import open_source
 open_source(sys.argv[1], decoder_command=[sys.executable, "-c", sys.argv[2]])
 """

@@ -150,7 +150,7 @@ def make_curves(steps: int = 1200) -> Curves:
     limiter[steps // 2] = -4.2
     bands = {
         name: tuple((-depth * (0.4 + 0.6 * rng.random(steps))).round(3).tolist())
-        for name, depth in (("low", 2.1), ("low-mid", 1.1), ("high", 1.6))
+        for name, depth in (("below 120 Hz", 2.1), ("120 Hz to 5 kHz", 1.1), ("above 5 kHz", 1.6))
     }
     return Curves(
         step_s=200.4 / steps,
@@ -229,7 +229,7 @@ def make_report(**changes: Any) -> Report:
         "checks": (
             Check(name="integrated_lufs", measured=-14.02, limit=-14.0, unit="LUFS", passed=True),
             Check(name="true_peak_dbtp", measured=-1.02, limit=-1.0, unit="dBTP", passed=True),
-            Check(name="delay_frames", measured=0.0, limit=0.0, unit="frames", passed=True),
+            Check(name="duration_s", measured=200.4, limit=200.4, unit="s", passed=True),
         ),
         "notices": (Notice(code="clipped_input", message="The input holds 12 clipped frames."),),
         "curves": make_curves(),
@@ -249,7 +249,7 @@ def hard_reports() -> dict[str, Report]:
     failed = (
         Check(name="integrated_lufs", measured=-15.2, limit=-14.0, unit="LUFS", passed=False),
         Check(name="true_peak_dbtp", measured=-0.77, limit=-1.0, unit="dBTP", passed=False),
-        Check(name="delay_frames", measured=3.0, limit=0.0, unit="frames", passed=False),
+        Check(name="duration_s", measured=203.4, limit=200.4, unit="s", passed=False),
         Check(name="sample_rate", measured=44_100.0, limit=48_000.0, unit="Hz", passed=False),
     )
     return {

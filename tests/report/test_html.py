@@ -201,7 +201,7 @@ def test_every_number_of_the_chain_is_there_with_its_unit(
         "200.0 ms",
         "0.00 dB",
     )
-    assert steps[-1].rows == (("8.40 dB", "-1.00 dBTP", "3.0 ms", "80.0 ms"),)
+    assert steps[-1].rows == (("8.40 dB", "-1.00 dBTP", "1.5 ms", "80.0 ms"),)
 
 
 def test_the_recipe_in_the_page_is_the_recipe(reports: dict[str, Report], pages: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,11 @@ from matplotlib.figure import Figure
 from mastering.errors import EnvironmentProblem, ParameterError
 from mastering.measure.features import Features
 from mastering.report import plots
-from mastering.report.model import Report
+from mastering.report.model import Curves, Report
 from mastering.report.plots.axes import _spread, time_axis
 from mastering.report.plots.series import pool
 from mastering.report.plots.style import COLOURS, MANY, pen
+from mastering.target import DeliverySpec, Recipe
 
 SVG = {
     "spectrum": plots.spectrum_svg,
@@ -77,11 +79,30 @@ def test_axes_say_their_units_and_curves_their_names(reports: dict[str, Report])
     assert {"wanted", "kept", "rendered", "Mid gain (dB)", "Side gain (dB)"} <= set(
         texts(plots.equalizer_svg(normal))
     )
-    assert {"Gain reduction (dB)", "limiter", "low", "low-mid", "high"} <= set(
+    assert {"Gain reduction (dB)", "limiter", "below 120 Hz", "120 Hz to 5 kHz", "above 5 kHz"} <= set(
         texts(plots.reduction_svg(normal))
     )
     assert {"Before (FS = 1)", "After (FS = 1)", "ceiling"} <= set(texts(plots.waveform_svg(normal)))
     assert "Side against mid (dB)" in texts(plots.width_svg(normal))
+
+
+def test_idle_bands_are_not_drawn_and_names_come_as_they_are(new_report: Callable[..., Report]) -> None:
+    curves = {"below 120 Hz": (0.0,) * 9, "120 Hz to 1 kHz": (-1.0,) * 9, "all bands": (-0.5,) * 9}
+    shown = texts(plots.reduction_svg(new_report(curves=Curves(step_s=0.1, compressor_reduction_db=curves))))
+    assert {"120 Hz to 1 kHz", "all bands"} <= set(shown)
+    assert "below 120 Hz" not in shown
+
+
+def test_a_references_level_is_called_that(new_report: Callable[..., Report]) -> None:
+    normal = new_report()
+    assert normal.match is not None
+    free = Recipe(chain=normal.recipe.chain, delivery=DeliverySpec())
+    match = replace(normal.match, integrated_lufs=-9.8)
+    shown = texts(plots.loudness_svg(replace(normal, recipe=free, match=match)))
+    assert "reference -9.8" in shown
+    assert not any("target" in text for text in shown)
+    kept = replace(match, integrated_lufs=normal.before.integrated_lufs)  # --only tone
+    assert not any("-20.3" in text for text in texts(plots.loudness_svg(replace(normal, match=kept))))
 
 
 def test_silence_and_mono_say_so(reports: dict[str, Report]) -> None:

@@ -14,7 +14,7 @@ from mastering.chain import (
     Saturation,
     Width,
 )
-from mastering.report.response import chain_response_db, shapes_tone
+from mastering.report.response import chain_response_db, shapes_tone, shapes_width
 
 FREQUENCIES = np.geomspace(20.0, 20_000.0, 120)
 RATE = 44_100
@@ -74,3 +74,17 @@ def test_points_of_a_curve_are_met_and_nothing_is_above_nyquist() -> None:
 def test_what_shapes_the_tone() -> None:
     assert not shapes_tone(MasteringChain(steps=(Compressor(threshold_dbfs=-20.0), Saturation())))
     assert shapes_tone(MasteringChain(steps=(Equalizer(),)))
+
+
+def test_what_shapes_the_width() -> None:
+    same = LinearPhaseEq(frequencies_hz=(50.0, 60.0), mid_gain_db=(1.0, 2.0), side_gain_db=(1.0, 2.0))
+    passes = (EqBand(shape="high_pass", frequency_hz=25.0),)
+    idle = Width(frequencies_hz=(50.0, 60.0), side_gain_db=(0.0, 0.0))
+    steps = (same, Equalizer(mid=passes, side=passes), idle, Compressor(threshold_dbfs=-20.0))
+    assert not shapes_width(MasteringChain(steps=steps))
+    for step in (
+        Equalizer(mid=passes),
+        Width(frequencies_hz=(50.0, 60.0), side_gain_db=(0.0, 1.0)),
+        LinearPhaseEq(frequencies_hz=(50.0, 60.0), mid_gain_db=(1.0, 2.0), side_gain_db=(1.0, 2.5)),
+    ):
+        assert shapes_width(MasteringChain(steps=(*steps, step)))

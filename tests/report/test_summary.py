@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
-from mastering.chain import EqBand, Equalizer, MasteringChain
+from mastering.assess import missed_notices
+from mastering.chain import EqBand, Equalizer, LinearPhaseEq, MasteringChain
 from mastering.measure.features import Features
-from mastering.report.model import Report
+from mastering.report.model import Check, Report
 from mastering.report.summary import sentences
 from mastering.report.text import all_notices, render_text
 from mastering.target import DeliverySpec, Recipe
@@ -31,7 +32,7 @@ def test_the_summary_tells_level_tone_dynamics_and_width_with_numbers(
     assert "towards the reference" in text
     assert "2.0:1 below 120 Hz (threshold -24.0 dBFS)" in text
     assert "(PLR) went from 14.2 to 13.0 dB" in text
-    assert "2.1 dB (low)" in text
+    assert "2.1 dB (below 120 Hz)" in text
     assert "4.0 dB of drive, 20 % mixed in" in text
     assert "bass mono up to 90 Hz" in text
     assert "high-pass filter takes away what lies below 25 Hz" in text
@@ -40,13 +41,109 @@ def test_the_summary_tells_level_tone_dynamics_and_width_with_numbers(
 def test_what_was_left_alone_is_the_wanted_minus_the_kept_difference(
     new_report: Callable[..., Report],
 ) -> None:
-    (text,) = [sentence for sentence in sentences(new_report()) if sentence.startswith("Left alone")]
+    (text,) = [sentence for sentence in sentences(new_report()) if "difference in tone" in sentence]
     match = new_report().match
     assert match is not None
     whole = sum(abs(gain) for gain in match.wanted_mid_db[2:30]) / 28
     kept = sum(abs(gain) for gain in match.kept_mid_db[2:30]) / 28
-    assert f"{whole:.1f} dB on average, {kept:.1f} dB ({round(100 * kept / whole)} %) was applied" in text
-    assert "+3.4 dB wanted and +2.1 dB applied at 8 kHz" in text
+    share = f"Applied {round(100 * kept / whole)} % of the difference in tone"
+    assert text.startswith(f"{share} ({kept:.1f} of {whole:.1f} dB on average) and left the rest as")
+    assert "8 kHz asked for +3.4 dB and got +2.1 dB" in text
+
+
+def test_a_tone_that_may_not_change_has_its_difference_named(new_report: Callable[..., Report]) -> None:
+    match = new_report().match
+    assert match is not None
+    said = sentences(new_report(match=dataclasses.replace(match, kept_mid_db=(0.0,) * 31)))
+    (text,) = [sentence for sentence in said if "difference in tone" in sentence]
+    assert text.startswith("Left the whole difference in tone (")
+    assert "0 %" not in text
+
+
+def level(new_report: Callable[..., Report], wanted: float, asked: float | None, after: float) -> str:
+    """The sentence on loudness of a run from -20.3 LUFS with one reference at -9.8 LUFS."""
+    normal = new_report()
+    assert normal.match is not None
+    report = dataclasses.replace(
+        normal,
+        target="",
+        after=dataclasses.replace(normal.after, integrated_lufs=after),
+        match=dataclasses.replace(normal.match, integrated_lufs=wanted),
+        recipe=Recipe(chain=normal.recipe.chain, delivery=DeliverySpec(integrated_lufs=asked)),
+    )
+    return sentences(report)[0]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "asked", "after", "sentence"),
+    [
+        (-9.8, None, -9.81, "Raised the loudness from -20.3 to -9.8 LUFS (+10.5 LU), the reference's."),
+        (
+            -9.8,
+            None,
+            -11.0,
+            "Raised the loudness from -20.3 to -11.0 LUFS (+9.3 LU); the reference has -9.8 LUFS.",
+        ),
+        (-14.0, -14.0, -14.0, "Raised the loudness from -20.3 to -14.0 LUFS (+6.3 LU), as asked for."),
+        (-20.3, -14.0, -20.32, "Kept the loudness at -20.3 LUFS, the input's."),
+        (
+            -20.3,
+            None,
+            -22.0,
+            "Lowered the loudness from -20.3 to -22.0 LUFS (-1.7 LU); it was to stay at -20.3 LUFS.",
+        ),
+        (-20.3, -20.3, -20.3, "Kept the loudness at -20.3 LUFS, as asked for."),
+    ],
+)
+def test_the_loudness_is_told_by_what_the_match_asked_for(
+    new_report: Callable[..., Report], wanted: float, asked: float | None, after: float, sentence: str
+) -> None:
+    assert level(new_report, wanted, asked, after) == sentence
+
+
+def test_a_song_of_an_album_answers_for_the_album(new_report: Callable[..., Report]) -> None:
+    album = Check(name="album_lufs", measured=-14.1, limit=-14.0, unit="LUFS", passed=True)
+    first = sentences(new_report(checks=(album,)))[0]
+    assert first.endswith("; the album as a whole has -14.1 LUFS, -14.0 LUFS were wanted.")
+    missed = dataclasses.replace(album, measured=-15.2, passed=False)
+    last = sentences(new_report(checks=(missed,)))[-1]
+    assert last.startswith("Missed: album loudness is -15.2 LUFS, -14.0 LUFS was asked (1.2 LU too quiet)")
+
+
+def test_width_is_no_topic_where_no_step_is_about_it(new_report: Callable[..., Report]) -> None:
+    normal = new_report()
+    narrower = dataclasses.replace(
+        normal.after, band_levels_side_db=tuple(side - 0.6 for side in normal.after.band_levels_side_db)
+    )
+    words = re.compile("Widened|Narrowed|width was kept")
+    assert any(words.search(text) for text in sentences(dataclasses.replace(normal, after=narrower)))
+    curve = LinearPhaseEq(frequencies_hz=(100.0, 1_000.0), mid_gain_db=(1.0, 2.0), side_gain_db=(1.0, 2.0))
+    recipe = Recipe(chain=MasteringChain(steps=(curve,)), delivery=DeliverySpec())
+    said = sentences(dataclasses.replace(normal, after=narrower, recipe=recipe))
+    assert not any(words.search(text) for text in said)
+
+
+def test_idle_bands_have_no_sentence(new_report: Callable[..., Report]) -> None:
+    normal = new_report()
+    curves = {**normal.curves.compressor_reduction_db, "above 5 kHz": (0.0,) * 9, "all bands": (-0.01,) * 9}
+    report = dataclasses.replace(
+        normal, curves=dataclasses.replace(normal.curves, compressor_reduction_db=curves)
+    )
+    said = [text for text in sentences(report) if "ompress" in text]
+    assert any("2.0:1 below 120 Hz" in text and "120 Hz to 5 kHz" in text for text in said)
+    assert any("took at most 2.1 dB (below 120 Hz)" in text for text in said)
+    for text in said:
+        assert "above 5 kHz" not in text
+        assert "whole" not in text
+        assert "all bands" not in text
+
+
+def test_no_notice_talks_of_a_style_that_may_not_be_there() -> None:
+    for limited_by in ("ceiling", "limiter cap"):
+        (notice,) = missed_notices(limited_by, -8.0)
+        assert "style" not in notice.message
+        assert "amount" not in notice.message
+    assert "the cap on limiting comes first" in missed_notices("limiter cap", -8.0)[0].message
 
 
 def test_no_report_says_nan_or_inf(report: Report) -> None:
@@ -61,13 +158,13 @@ def test_every_sentence_is_one_line_and_ends_in_a_full_stop(report: Report) -> N
 
 
 def test_missed_checks_say_by_how_much_and_what_to_do(reports: dict[str, Report]) -> None:
-    loud, peak, delay, rate = sentences(reports["failed"])[-4:]
+    loud, peak, duration, rate = sentences(reports["failed"])[-4:]
     assert "1.2 LU too quiet" in loud
     assert "--lufs -15.2" in loud
     assert "--ceiling" in loud
     assert "0.23 dB over" in peak
     assert "--ceiling -1.3" in peak
-    assert "3 frames" in delay
+    assert "3 s longer" in duration
     assert "3900 Hz under" in rate
 
 
@@ -122,7 +219,7 @@ def test_a_chain_that_does_nothing_claims_nothing(reports: dict[str, Report]) ->
     assert "The tone was left as it is" in said
     assert "no limiter" in said
     assert "Compression" not in said
-    assert "Left alone" not in said
+    assert "difference in tone" not in said
 
 
 def test_apply_reads_the_tone_from_the_chain(new_report: Callable[..., Report]) -> None:

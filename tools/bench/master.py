@@ -120,8 +120,13 @@ def goal_of(reference: Path) -> metrics.Levels:
     return metrics.measure(soundfile.read(reference, dtype="float32")[0], RATE)
 
 
-def compare_pair(source: Path, reference: Path, folder: Path) -> dict[str, dict[str, float]]:
+def compare_pair(source: Path, reference: Path) -> dict[str, dict[str, float]]:
     """One ordered pair through both programs."""
+    with tempfile.TemporaryDirectory() as name:
+        return _compare(source, reference, Path(name))
+
+
+def _compare(source: Path, reference: Path, folder: Path) -> dict[str, dict[str, float]]:
     before, _ = soundfile.read(source, dtype="float32")
     goal = goal_of(reference)
     ours, theirs, equal = (folder / f"{name}.wav" for name in ("ours", "theirs", "equal"))

@@ -6,6 +6,7 @@ Every function takes axes and values, draws, labels its axes with units and retu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["crest", "difference", "loudness", "spectrum", "width", "zero_line"]
 
 CENTRES: Floats = np.asarray(THIRD_OCTAVES_HZ)
-_BANDS = ("below\n120 Hz", "120 Hz\nto 1 kHz", "1 to\n5 kHz", "above\n5 kHz")
+_BANDS = ("below\n120 Hz", "120 Hz\nto 1 kHz", "1 kHz\nto 5 kHz", "above\n5 kHz")
 _POINTS = 360
 _MIDDLE_S = 1.5
 """The middle of the first short-term window, which ends at 3 s; windows follow once a second."""
@@ -71,8 +72,8 @@ def difference(axes: Axes, shape_db_: Sequence[float]) -> None:
     axes.text(0.02, 0.03, "A has more", **{**_CORNER, "ha": "left", "va": "bottom"}, transform=axes.transAxes)
 
 
-def loudness(axes: Axes, series: Sequence[Series], target_lufs: float | None) -> None:
-    """Short-term loudness (3 s) over time, and the target as a line."""
+def loudness(axes: Axes, series: Sequence[Series], goal: tuple[str, float] | None) -> None:
+    """Short-term loudness (3 s) over time; what was asked for, its name and LUFS, as a line."""
     endings: list[Ending] = []
     curves: list[Floats] = [np.array([])]
     for one in series:
@@ -81,10 +82,11 @@ def loudness(axes: Axes, series: Sequence[Series], target_lufs: float | None) ->
         axes.plot(positions + _MIDDLE_S, values, **{**one.pen.options(), "marker": "", **few})
         curves.append(values)
         endings.append((_known(one.label, values, "none"), one.pen, last(values)))
-    if target_lufs is not None:
-        axes.axhline(target_lufs, **{**pen("target").options(), "marker": ""})
-        curves.append(np.array([target_lufs]))
-        endings.append((f"target {number(target_lufs)}", pen("target"), target_lufs))
+    if goal is not None:
+        name, lufs = goal
+        axes.axhline(lufs, **{**pen(name).options(), "marker": ""})
+        curves.append(np.array([lufs]))
+        endings.append((f"{name} {number(lufs)}", replace(pen(name), marker=""), lufs))
     if not any(np.isfinite(curve).any() for curve in curves[: len(series) + 1]):
         note(axes, "silent, or too short for short-term loudness")
     axes.set_ylim(inside(curves, headroom=1.5, depth=36.0, least=9.0))

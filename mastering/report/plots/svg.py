@@ -7,13 +7,13 @@ presentation attributes, which a strict Content-Security-Policy lets through.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mastering.report.model import Report
+from mastering.report.aims import level_goal
+from mastering.report.model import Report, is_reducing
 from mastering.report.plots import panels, process
 from mastering.report.plots.axes import frequency_axis, place, time_axis
 from mastering.report.plots.series import Floats, report_series
@@ -38,6 +38,8 @@ __all__ = [
 
 _WIDTH_PT, _HEIGHT_PT = 460.0, 290.0
 _LEFT_PT, _BOTTOM_PT, _RIGHT_PT, _TOP_PT = 46.0, 40.0, 108.0, 10.0
+_NAMES_PT, _NAME_LENGTH = 128.0, 16
+"""Margin and longest name of a compressor band."""
 _CURVE_HZ: Floats = np.geomspace(20.0, 20_000.0, 181)
 
 
@@ -55,13 +57,14 @@ def spectrum_svg(report: Report) -> str:
 
 
 def loudness_svg(report: Report) -> str:
-    """Short-term loudness over time before and after, with the target."""
-    target = report.recipe.delivery.integrated_lufs
-    if target is None and report.match is not None:
-        target = report.match.integrated_lufs
+    """Short-term loudness over time before and after, with what was asked for."""
+    wanted = level_goal(report)
+    goal = None
+    if wanted is not None and wanted.source != "input":
+        goal = ("reference" if wanted.source == "reference" else "target", wanted.lufs)
     with drawing():
         figure, axes = _single()
-        panels.loudness(axes, report_series(report)[:2], target)
+        panels.loudness(axes, report_series(report)[:2], goal)
         text = (
             "Short-term loudness over time. "
             f"Integrated before {quantity(report.before.integrated_lufs, 'LUFS')}, "
@@ -109,10 +112,11 @@ def reduction_svg(report: Report) -> str:
     lines: list[tuple[str, Pen, Sequence[float]]] = []
     if curves.limiter_reduction_db:
         lines.append(("limiter", pen("after"), curves.limiter_reduction_db))
-    for index, (name, values) in enumerate(curves.compressor_reduction_db.items()):
-        lines.append((_band_label(name), MANY[1 + index % (len(MANY) - 1)], values))
+    working = [item for item in curves.compressor_reduction_db.items() if is_reducing(item[1])]
+    for index, (name, values) in enumerate(working):
+        lines.append((shorten(name, _NAME_LENGTH), MANY[1 + index % (len(MANY) - 1)], values))
     with drawing():
-        figure, axes = _single()
+        figure, axes = _single(right_pt=_NAMES_PT)
         deepest = process.reduction(axes, lines, curves.step_s)
         axes.set_ylabel("Gain reduction (dB)")
         time_axis(
@@ -143,14 +147,9 @@ def waveform_svg(report: Report) -> str:
         return figure_svg(figure, "waveform", text)
 
 
-def _band_label(name: str) -> str:
-    """A compressor band's name short enough for the margin: "1000 to 5000 Hz" becomes "1k to 5k Hz"."""
-    return shorten(re.sub(r"(\d)000\b", r"\1k", name), 12)
-
-
-def _single() -> tuple[Figure, Axes]:
+def _single(*, right_pt: float = _RIGHT_PT) -> tuple[Figure, Axes]:
     figure = new_figure(_WIDTH_PT, _HEIGHT_PT)
-    return figure, place(figure, _LEFT_PT, _BOTTOM_PT, _RIGHT_PT, _TOP_PT)
+    return figure, place(figure, _LEFT_PT, _BOTTOM_PT, right_pt, _TOP_PT)
 
 
 def _halves() -> tuple[Figure, tuple[Axes, Axes]]:
