@@ -171,13 +171,15 @@ def quality(music: Path, folder: Path) -> dict[str, list[dict]]:
     found: dict[str, list[dict]] = {}
     for name, songs in SETS.items():
         paths = prepare(music, songs, folder)
-        found[name] = []
-        for (a, source), (b, reference) in permutations(paths.items(), 2):
-            rows = compare_pair(source, reference, folder)
-            found[name].append({"source": a, "reference": b, **rows})
-            print(
-                name, a, "->", b, {k: float(round(v["lufs_error"], 2)) for k, v in rows.items()}, flush=True
-            )
+        with ThreadPoolExecutor(2) as pool:  # numbers are taken here, not times
+            jobs = {
+                pair: pool.submit(compare_pair, paths[pair[0]], paths[pair[1]])
+                for pair in permutations(paths, 2)
+            }
+            found[name] = []
+            for (source, reference), job in jobs.items():
+                found[name].append({"source": source, "reference": reference, **job.result()})
+                print(name, source, "->", reference, flush=True)
     return found
 
 
