@@ -38,8 +38,8 @@ __all__ = [
 
 _WIDTH_PT, _HEIGHT_PT = 460.0, 290.0
 _LEFT_PT, _BOTTOM_PT, _RIGHT_PT, _TOP_PT = 46.0, 40.0, 108.0, 10.0
-_NAMES_PT, _NAME_LENGTH = 128.0, 16
-"""Margin and longest name of a compressor band."""
+_WIDE_PT, _NAME_LENGTH = 128.0, 16
+"""Margin for long labels, and the longest name of a compressor band."""
 _CURVE_HZ: Floats = np.geomspace(20.0, 20_000.0, 181)
 
 
@@ -63,7 +63,7 @@ def loudness_svg(report: Report) -> str:
     if wanted is not None and wanted.source != "input":
         goal = ("reference" if wanted.source == "reference" else "target", wanted.lufs)
     with drawing():
-        figure, axes = _single()
+        figure, axes = _single(right_pt=_WIDE_PT)
         panels.loudness(axes, report_series(report)[:2], goal)
         text = (
             "Short-term loudness over time. "
@@ -116,7 +116,7 @@ def reduction_svg(report: Report) -> str:
     for index, (name, values) in enumerate(working):
         lines.append((shorten(name, _NAME_LENGTH), MANY[1 + index % (len(MANY) - 1)], values))
     with drawing():
-        figure, axes = _single(right_pt=_NAMES_PT)
+        figure, axes = _single(right_pt=_WIDE_PT)
         deepest = process.reduction(axes, lines, curves.step_s)
         axes.set_ylabel("Gain reduction (dB)")
         time_axis(
