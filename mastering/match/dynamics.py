@@ -27,6 +27,11 @@ RELEASES_MS = (150.0, 120.0, 90.0, 60.0)
 """Per band, low to high: fast enough that the 23 ms levels the crest is measured on are reached."""
 
 DENSER_DB = 1.0
+"""Peak to loudness ratio that a reference must have above the input's for the input to count as denser."""
+
+CLEARLY_DB = 3.0
+"""Peak to loudness ratio that a reference must have below the input's before compressors work towards it:
+smaller differences are the limiter's, and a difference in crest alone is the playing."""
 
 
 def denser_already(request: MatchRequest) -> bool:
@@ -64,7 +69,7 @@ def compressors(
         plr_db: as from `plr_goal_db`.
     """
     bands = _distributions(request, after_tone_db, tone_db)
-    wanted = _crest_reductions_db(request)
+    wanted = _crest_reductions_db(request) if _clearly_less_dense(request) else [0.0] * len(bands)
     found = [
         compressor_for(
             band,
@@ -80,6 +85,14 @@ def compressors(
     steps: list[Step] = [_multiband(found)] if any(found) else []
     bus = _bus(request, joined(bands), plr_db, max(wanted) if any(found) else 0.0)
     return [*steps, bus] if bus is not None else steps
+
+
+def _clearly_less_dense(request: MatchRequest) -> bool:
+    """Whether the references are denser by enough to compress for; a style says so by its corridor."""
+    if not request.references:
+        return True
+    goal = float(np.mean([r.plr_db for r in request.references]))
+    return request.features.plr_db > goal + CLEARLY_DB
 
 
 def _share(request: MatchRequest) -> float:
@@ -127,7 +140,7 @@ def _bus(
             attack_ms=glue.attack_ms,
             release_ms=glue.release_ms,
         )
-    if plr_db is None:
+    if plr_db is None or not _clearly_less_dense(request):
         return None
     left_db = request.features.plr_db - plr_db - done_db
     return compressor_for(
