@@ -41,6 +41,7 @@ from mastering.pipeline import (
     album_features,
     album_lufs,
     level_loop,
+    load_kernels,
 )
 from mastering.ports import MatchRequest, MatchResult, find_matcher
 from mastering.report.model import Curves, Report
@@ -264,6 +265,7 @@ class _Run:
                 downmix=self._job.downmix,
                 stack=self._stack,
                 progress=lambda share: self._progress("measure", share),
+                meanwhile=load_kernels,
             )
         return songs
 

@@ -49,6 +49,7 @@ def read_all(
     downmix: bool,
     stack: contextlib.ExitStack,
     progress: Callable[[float], None],
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> tuple[list[Song], list[Reference]]:
     """Open and measure all files of a run.
 
@@ -58,6 +59,7 @@ def read_all(
         downmix: fold more than two channels down instead of refusing.
         stack: closes the songs' sources.
         progress: called with the share that is measured.
+        meanwhile: called once the work has been handed to other threads.
 
     Raises:
         AudioFileError: the first file, references first, that cannot be mastered.
@@ -69,6 +71,7 @@ def read_all(
         found = [pool.submit(_reference, path, downmix, meter) for path in references]
         songs = [pool.submit(_song, pair, downmix, cache_bytes, stack, meter, threads) for pair in pairs]
         try:
+            meanwhile()
             read = [reference.result() for reference in found]
             return [song.result() for song in songs], read
         except BaseException:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mastering.cli.documents import master_entry
+from mastering.cli.memory import keep_freed_memory
 from mastering.errors import EnvironmentProblem
 from mastering.report.wording import clean, number
 
@@ -79,6 +80,7 @@ class MasterTask:
 
     def run(self, progress: _Progress) -> list[Done]:
         """Write the master, or plan it."""
+        keep_freed_memory()
         from mastering.delivery import master_file, plan_file
 
         if self.dry_run:
@@ -105,6 +107,7 @@ class AlbumTask:
 
     def run(self, progress: _Progress) -> list[Done]:
         """Write all masters, or plan them; the line of the last one tells the album's loudness too."""
+        keep_freed_memory()
         from mastering.delivery import master_album, plan_album
 
         if self.dry_run:
@@ -139,6 +142,7 @@ class ApplyTask:
 
     def run(self, progress: _Progress) -> list[Done]:
         """Write the output."""
+        keep_freed_memory()
         from mastering.delivery import apply_recipe
 
         _prepare(self.output, self.make_folder)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from mastering.dsp.jit import kernel
 from mastering.io.riff import DS64_SIZE, UNKNOWN_SIZE, close_riff
 
 __all__ = ["WavFile"]
@@ -87,8 +88,19 @@ def interleaved_bytes(samples: npt.NDArray[np.int32] | npt.NDArray[np.float32], 
         return samples.T.astype("<f4").tobytes()
     if width == 2:
         return samples.T.astype("<i2").tobytes()
-    words = np.ascontiguousarray(samples.T, dtype="<i4")
-    return words.view(np.uint8).reshape(*words.shape, 4)[..., :width].tobytes()
+    packed = np.empty((samples.shape[1], samples.shape[0], width), np.uint8)
+    _pack(np.asarray(samples, dtype=np.int32), packed)
+    return packed.tobytes()
+
+
+@kernel
+def _pack(samples: npt.NDArray[np.int32], packed: npt.NDArray[np.uint8]) -> None:
+    """The low bytes of each sample, least significant first."""
+    for channel in range(samples.shape[0]):
+        for frame in range(samples.shape[1]):
+            word = samples[channel, frame]
+            for byte in range(packed.shape[2]):
+                packed[frame, channel, byte] = (word >> (8 * byte)) & 0xFF
 
 
 def _junk(size: int) -> bytes:

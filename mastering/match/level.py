@@ -19,6 +19,7 @@ import numpy.typing as npt
 from mastering.audio import Samples
 from mastering.chain import Limiter
 from mastering.dsp.limiter import predict_reduction, times
+from mastering.measure.blocks import HopGrid
 from mastering.measure.loudness import KPower, gated_loudness
 from mastering.units import db_to_gain, gain_to_db
 
@@ -62,28 +63,27 @@ class Surveyor:
     """Builds a Survey from blocks."""
 
     def __init__(self, sample_rate: int, channels: int) -> None:
+        hop_frames = Fraction(sample_rate, 10 * HOPS_PER_100MS)
         self._rate = sample_rate
-        self._hop = Fraction(sample_rate, 10 * HOPS_PER_100MS)
-        self._power = KPower(sample_rate, channels, self._hop)
+        self._power = KPower(sample_rate, channels, hop_frames)
+        self._grid = HopGrid(hop_frames)
         self._powers: list[npt.NDArray[np.float64]] = []
         self._peaks: list[npt.NDArray[np.float32]] = []
         self._open = np.float32(0.0)
-        self._position = 0
 
     def push(self, samples: Samples) -> None:
         """Take the next block [channels, frames]."""
         self._powers.append(self._power.push(samples))
-        first, last = self._hop_of(self._position), self._hop_of(self._position + samples.shape[1])
-        starts = [self._start(hop) - self._position for hop in range(first + 1, last + 1)]
+        edges = self._grid.advance(samples.shape[1])
+        if samples.shape[1] == 0:
+            return
         highest = np.maximum(samples.max(axis=0), -samples.min(axis=0))
-        edges = [0, *(start for start in starts if start < samples.shape[1])]
-        peaks = np.maximum.reduceat(highest, edges) if samples.shape[1] else highest
-        if len(peaks):
-            peaks[0] = max(peaks[0], self._open)
-            ended = len(peaks) == len(starts)
-            self._peaks.append(peaks if ended else peaks[:-1])
-            self._open = np.float32(0.0) if ended else peaks[-1]
-        self._position += samples.shape[1]
+        inside = edges[1:][edges[1:] < samples.shape[1]]
+        peaks = np.maximum.reduceat(highest, np.concatenate([[0], inside]))
+        peaks[0] = max(peaks[0], self._open)
+        ended = len(edges) > 1 and edges[-1] == samples.shape[1]
+        self._peaks.append(peaks if ended else peaks[:-1])
+        self._open = np.float32(0.0) if ended else peaks[-1]
 
     def result(self) -> Survey:
         """The survey of all whole hops; the last begun one is added without power."""
@@ -92,12 +92,6 @@ class Surveyor:
         return Survey(
             sample_rate=self._rate, peaks=peaks, powers=np.pad(powers, (0, len(peaks) - len(powers)))
         )
-
-    def _hop_of(self, position: int) -> int:
-        return ((position + 1) * self._hop.denominator - 1) // self._hop.numerator
-
-    def _start(self, hop: int) -> int:
-        return hop * self._hop.numerator // self._hop.denominator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
