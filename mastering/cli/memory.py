@@ -6,14 +6,15 @@ import sys
 
 __all__ = ["keep_freed_memory"]
 
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 def keep_freed_memory() -> None:
     """Let glibc reuse the memory of blocks instead of giving each back to the system.
 
     Every pass allocates and frees blocks of 512 kB by the hundred; mapping them anew each time
-    costs 12 % of a master's time in page faults. Elsewhere than on glibc this does nothing.
+    costs 10 % of a master's time in page faults. What is larger than 4 MiB is still given back
+    at once, so that an hour of music needs no more memory. Elsewhere than on glibc this does nothing.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -22,6 +23,5 @@ def keep_freed_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return
-    mallopt(_M_MMAP_MAX, 0)
-    mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
-    mallopt(_M_TOP_PAD, 64 * 2**20)
+    mallopt(_M_MMAP_THRESHOLD, 4 * 2**20)
+    mallopt(_M_TRIM_THRESHOLD, 128 * 2**20)
