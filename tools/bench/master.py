@@ -105,14 +105,17 @@ def prepare(
         samples = np.repeat(samples, 2, axis=1) if samples.shape[1] == 1 else samples
         if rate != RATE:
             samples = soxr.resample(samples, rate, RATE, "VHQ")
-        if seconds is not None:
-            frames = int(seconds * RATE)
-            samples = np.tile(samples, (frames // len(samples) + 1, 1))[:frames]
         # Decoded Ogg reaches past full scale; both programs get the same file without that.
         samples *= min(1.0, 0.999 / np.abs(samples).max())
         title = Path(name).stem.removesuffix(".hq")
         paths[title] = folder / f"{title}.wav"
-        soundfile.write(paths[title], samples, RATE, "PCM_24" if seconds is None else "PCM_16")
+        left = len(samples) if seconds is None else int(seconds * RATE)
+        subtype = "PCM_24" if seconds is None else "PCM_16"
+        # Written piece by piece: a child's peak memory counts from what its parent held when it forked.
+        with soundfile.SoundFile(paths[title], "w", RATE, 2, subtype) as file:
+            while left > 0:
+                file.write(samples[:left])
+                left -= len(samples)
     return paths
 
 
