@@ -188,7 +188,7 @@ def quality(music: Path, folder: Path) -> dict[str, list[dict]]:
 
 
 def same_ceiling(music: Path, folder: Path, found: dict[str, list[dict]]) -> None:
-    """PLR error of every pair again, with Matchering's own ceiling: a lower one is an error in PLR by itself."""
+    """PLR error of every pair again at Matchering's own ceiling: a lower one is an error in PLR itself."""
     for name, songs in SETS.items():
         paths = prepare(music, songs, folder)
         with ThreadPoolExecutor(2) as pool:
