@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mastering.audio import Audio, AudioSource, Samples
+from mastering.audio import BLOCK_FRAMES, Audio, AudioSource, Samples
 from mastering.chain import Limiter, MasteringChain
 from mastering.dsp.limiter import LimiterCore, predict_reduction, times
 from mastering.host.render import Rendered, reblock
@@ -34,7 +34,6 @@ __all__ = [
     "album_features",
     "album_lufs",
     "level_loop",
-    "limited",
     "load_kernels",
     "master",
 ]
@@ -137,11 +136,6 @@ class Limited:
         if last and len(gains) > whole:
             self.reduction_db.append(gain_to_db(float(gains[whole:].min())))
         return gains[whole:]
-
-
-def limited(rendered: AudioSource, limiter: Limiter | None, step_frames: int = 4_410) -> AudioSource:
-    """`rendered` after the limiter, or as it is where the chain has none."""
-    return Limited(rendered, limiter, step_frames) if limiter is not None else rendered
 
 
 class Levels:
@@ -317,7 +311,7 @@ def master(source: AudioSource, request: MatchRequest, *, matcher: str = "closed
     while True:
         plan = loop.plan()
         levels = Levels(rendered.sample_rate, rendered.channels)
-        blocks = list(levels.watch(limited(rendered, plan.limiter)))
+        blocks = list(levels.watch(Limited(rendered, plan.limiter, BLOCK_FRAMES)))
         if loop.settled(plan, [levels]):
             break
     audio = Audio(samples=np.concatenate(blocks, axis=1), sample_rate=rendered.sample_rate)
