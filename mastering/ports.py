@@ -10,6 +10,7 @@ import importlib.metadata
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol, TypeAlias
 
+from mastering.audio import Audio
 from mastering.chain import MasteringChain
 from mastering.errors import ParameterError
 from mastering.measure.features import Features
@@ -38,6 +39,8 @@ class MatchRequest:
         only: the aspects that may change.
         eq: a linear-phase curve or up to 8 parametric bands.
         limits: caps on every change.
+        refine_steps: gradient steps on the chain's parameters through the exact twin; 0 takes the prediction.
+        excerpt: a loud stretch of the input to refine on; needed where refine_steps is above 0.
     """
 
     features: Features
@@ -48,6 +51,8 @@ class MatchRequest:
     only: tuple[Aspect, ...] = ASPECTS
     eq: Literal["linear", "parametric"] = "linear"
     limits: Limits = Limits()
+    refine_steps: Annotated[int, Range(0, 500)] = 0
+    excerpt: Audio | None = None
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -64,6 +69,9 @@ class MatchResult:
         max_limiter_reduction_db: cap on the limiter's gain reduction (99th percentile).
         wanted_mid_db, wanted_side_db: the whole third-octave difference (31) before shrinking and caps.
         kept_mid_db, kept_side_db: what of it the chain applies.
+        expected_error_mid_db, expected_error_side_db: how far (mean absolute, 31) the matcher expects what it
+            kept to lie from what mastering would have done; empty where it cannot say.
+        amount_percent: as asked for; None is auto.
         notices: what was left alone, and why.
     """
 
@@ -75,6 +83,9 @@ class MatchResult:
     wanted_side_db: tuple[float, ...] = ()
     kept_mid_db: tuple[float, ...] = ()
     kept_side_db: tuple[float, ...] = ()
+    expected_error_mid_db: tuple[float, ...] = ()
+    expected_error_side_db: tuple[float, ...] = ()
+    amount_percent: float | None = None
     notices: tuple[Notice, ...] = ()
 
 

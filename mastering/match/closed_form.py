@@ -112,6 +112,7 @@ class _Match:
             wanted_side_db=tuple((wanted_mid + wanted_width).tolist()),
             kept_mid_db=tuple(mid.tolist()),
             kept_side_db=tuple((mid + width).tolist()),
+            amount_percent=self.request.amount_percent,
             notices=tuple(self.notices),
         )
 

@@ -31,12 +31,16 @@ _BANDS = len(WIDE_EDGES_HZ) - 1
 _ROWS = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dynamics:
-    """What DynamicsMeter reads; see `mastering.measure.features.Features` for the fields."""
+    """What DynamicsMeter reads; see `mastering.measure.features.Features` for the fields.
+
+    `heard` are the band powers of the audible frames, float32 [frames, 4].
+    """
 
     crest_db: tuple[float, ...]
     level_percentiles_db: tuple[tuple[float, ...], ...]
+    heard: npt.NDArray[np.float32]
 
 
 class DynamicsMeter:
@@ -81,6 +85,7 @@ class DynamicsMeter:
         return Dynamics(
             crest_db=tuple(crest.tolist()),
             level_percentiles_db=tuple(tuple(row) for row in percentiles.tolist()),
+            heard=heard,
         )
 
     def _powers(self, stretch: Samples, window: Samples) -> npt.NDArray[np.float32]:

@@ -20,13 +20,34 @@ from dataclasses import dataclass
 
 from mastering.audio import AudioSource
 
-__all__ = ["BAND_EDGES_HZ", "THIRD_OCTAVES_HZ", "Features", "analyse"]
+__all__ = ["BAND_EDGES_HZ", "CHUNK_PERCENTILES", "THIRD_OCTAVES_HZ", "Chunks", "Features", "analyse"]
 
 THIRD_OCTAVES_HZ: tuple[float, ...] = tuple(1000.0 * 10.0 ** (i / 10.0) for i in range(-17, 14))
 """Exact centres of the 31 third-octave bands, nominally 20 Hz to 20 kHz (IEC 61260-1, base ten)."""
 
 BAND_EDGES_HZ: tuple[float, ...] = (120.0, 1_000.0, 5_000.0)
 """Crossovers between the four bands (low, low-mid, high-mid, high) of crest, width and dynamics."""
+
+CHUNK_PERCENTILES = (10, 25, 50, 75, 90, 97)
+"""Percentiles of the third-octave levels of single frames that `Chunks` keeps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunks:
+    """How the programme changes over time: up to 30 equal shares of its audible part (`mastering.measure.chunks`).
+
+    Attributes:
+        mid_db, side_db: third-octave RMS levels [chunks][31].
+        crest_db: per chunk and band [chunks][4]: 99th percentile of the 23 ms level minus the RMS level.
+        mid_percentiles_db, side_percentiles_db: of the third-octave levels of single frames of 0.7 s
+            over the whole audible programme [CHUNK_PERCENTILES][31].
+    """
+
+    mid_db: tuple[tuple[float, ...], ...] = ()
+    side_db: tuple[tuple[float, ...], ...] = ()
+    crest_db: tuple[tuple[float, ...], ...] = ()
+    mid_percentiles_db: tuple[tuple[float, ...], ...] = ()
+    side_percentiles_db: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +84,7 @@ class Features:
         sample_rate: in Hz.
         channels: number of channels.
         short_term_lufs: short-term loudness once a second, for plots; the first window ends at 3 s.
+        chunks: the programme in up to 30 parts, for the learned matcher.
     """
 
     integrated_lufs: float
@@ -90,6 +112,7 @@ class Features:
     sample_rate: int
     channels: int
     short_term_lufs: tuple[float, ...]
+    chunks: Chunks = Chunks()
 
 
 def analyse(source: AudioSource, *, threads: int = 1) -> Features:

@@ -10,6 +10,7 @@ import numpy as np
 from mastering.audio import Samples
 from mastering.errors import ParameterError
 from mastering.measure.blocks import checked_block
+from mastering.measure.chunks import chunks
 from mastering.measure.defects import ClippingMeter
 from mastering.measure.dynamics import DynamicsMeter, psr_db
 from mastering.measure.features import Features
@@ -109,6 +110,7 @@ class FeatureMeter:
             sample_rate=self._sample_rate,
             channels=self._channels,
             short_term_lufs=loudness.short_term_lufs,
+            chunks=chunks(spectrum.heard, dynamics.heard),
         )
 
 

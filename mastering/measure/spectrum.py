@@ -42,9 +42,12 @@ _MAX_SIDE_TO_MID_DB = 120.0
 _TILT_RANGE_HZ = (60.0, 13_000.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Spectrum:
-    """What SpectrumMeter reads; see `mastering.measure.features.Features` for the fields."""
+    """What SpectrumMeter reads; see `mastering.measure.features.Features` for the fields.
+
+    `heard` are the third-octave powers of the audible frames, float32 [frames, 2, 31].
+    """
 
     band_levels_mid_db: tuple[float, ...]
     band_levels_side_db: tuple[float, ...]
@@ -52,6 +55,7 @@ class Spectrum:
     side_to_mid_db: tuple[float, ...]
     band_correlation: tuple[float, ...]
     bandwidth_hz: float
+    heard: npt.NDArray[np.float32]
 
 
 class SpectrumMeter:
@@ -98,7 +102,8 @@ class SpectrumMeter:
         if rest.shape[1]:
             self._absorb(rest, hann(rest.shape[1]), sums, last[0])
         powers = np.concatenate([*self._parts, last.astype(np.float32)])
-        mid_db, side_db = levels_db(audible(powers, powers.sum(axis=(1, 2))))
+        heard = audible(powers, powers.sum(axis=(1, 2)))
+        mid_db, side_db = levels_db(heard)
         return Spectrum(
             band_levels_mid_db=tuple(mid_db.tolist()),
             band_levels_side_db=tuple(side_db.tolist()),
@@ -106,6 +111,7 @@ class SpectrumMeter:
             side_to_mid_db=_side_to_mid(mid_db, side_db),
             band_correlation=_correlations(*sums.wide),
             bandwidth_hz=bandwidth(sums.spectrum, self._sample_rate),
+            heard=heard,
         )
 
     def _absorb(self, mid_side: Samples, window: Samples, sums: _Sums, powers: Doubles) -> None:
