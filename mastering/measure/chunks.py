@@ -15,7 +15,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mastering.measure.bands import in_db, levels_db
+from mastering.dsp.jit import kernel
+from mastering.measure.bands import in_db
 from mastering.measure.features import CHUNK_PERCENTILES, Chunks
 
 __all__ = ["MAX_CHUNKS", "chunk_arrays", "chunks"]
@@ -40,9 +41,11 @@ def chunk_arrays(spectra: Powers, dynamics: Powers) -> tuple[Doubles, Doubles, D
     count = min(MAX_CHUNKS, len(spectra), len(dynamics))
     if not count:
         return np.zeros((0, 2, 31)), np.zeros((0, 4)), np.full((len(CHUNK_PERCENTILES), 2, 31), -np.inf)
-    levels = np.stack([levels_db(part) for part in np.array_split(spectra, count)])
-    crests = np.stack([_crest_db(part) for part in np.array_split(dynamics, count)])
-    return levels, crests, in_db(np.percentile(spectra, CHUNK_PERCENTILES, axis=0))
+    levels, _ = _means_and_peaks(spectra.reshape(len(spectra), -1), _bounds(len(spectra), count))
+    rms_db, highest_db = map(in_db, _means_and_peaks(dynamics, _bounds(len(dynamics), count)))
+    crests = np.subtract(highest_db, rms_db, out=np.full(rms_db.shape, -np.inf), where=rms_db > -np.inf)
+    percentiles = np.percentile(spectra, CHUNK_PERCENTILES, axis=0)
+    return in_db(levels).reshape(count, *spectra.shape[1:]), crests, in_db(percentiles)
 
 
 def chunks(spectra: Powers, dynamics: Powers) -> Chunks:
@@ -57,10 +60,29 @@ def chunks(spectra: Powers, dynamics: Powers) -> Chunks:
     )
 
 
-def _crest_db(powers: Powers) -> Doubles:
-    rms_db = levels_db(powers)
-    highest_db = in_db(np.percentile(powers, 99, axis=0))
-    return np.subtract(highest_db, rms_db, out=np.full(len(rms_db), -np.inf), where=rms_db > -np.inf)
+def _bounds(frames: int, count: int) -> npt.NDArray[np.int64]:
+    """Edges of `count` shares whose sizes differ by at most one frame."""
+    return np.arange(count + 1) * frames // count
+
+
+@kernel
+def _means_and_peaks(powers: Powers, bounds: npt.NDArray[np.int64]) -> tuple[Doubles, Doubles]:
+    """Mean and 99th percentile (linear between ranks) of each share and column: [shares, columns] each."""
+    shares, columns = len(bounds) - 1, powers.shape[1]
+    means, peaks = np.zeros((shares, columns)), np.zeros((shares, columns))
+    for share in range(shares):
+        first, last = bounds[share], bounds[share + 1]
+        for column in range(columns):
+            ranked = np.sort(powers[first:last, column])
+            total = 0.0
+            for value in ranked:
+                total += value
+            means[share, column] = total / len(ranked)
+            rank = 0.99 * (len(ranked) - 1)
+            below = int(rank)
+            above = min(below + 1, len(ranked) - 1)
+            peaks[share, column] = ranked[below] + (rank - below) * (ranked[above] - ranked[below])
+    return means, peaks
 
 
 def _rows(values: Doubles) -> tuple[tuple[float, ...], ...]:

@@ -70,6 +70,10 @@ class DynamicsMeter:
         if stretch.shape[1]:
             self._parts.append(self._powers(stretch, self._window))
 
+    def powers(self) -> npt.NDArray[np.float32]:
+        """Band powers of all whole frames so far, float32 [frames, 4]."""
+        return np.concatenate([np.zeros((0, _BANDS), np.float32), *self._parts])
+
     def result(self) -> Dynamics:
         """The readings if the stream ended here; more blocks may follow."""
         rest = self._framer.rest()

@@ -34,7 +34,7 @@ CHUNK_PERCENTILES = (10, 25, 50, 75, 90, 97)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunks:
-    """How the programme changes over time: up to 30 equal shares of its audible part (`mastering.measure.chunks`).
+    """The audible programme over time, in up to 30 equal shares (`mastering.measure.chunks`).
 
     Attributes:
         mid_db, side_db: third-octave RMS levels [chunks][31].

@@ -94,6 +94,10 @@ class SpectrumMeter:
                 self._absorb(stretch[:, start : start + self._frame], self._window, self._sums, powers[i])
             self._parts.append(powers.astype(np.float32))
 
+    def powers(self) -> npt.NDArray[np.float32]:
+        """Third-octave powers of mid and side of all whole frames so far, float32 [frames, 2, 31]."""
+        return np.concatenate([np.zeros((0, 2, len(THIRD_OCTAVES_HZ)), np.float32), *self._parts])
+
     def result(self) -> Spectrum:
         """The readings if the stream ended here; more blocks may follow."""
         sums = _Sums(spectrum=self._sums.spectrum.copy(), wide=self._sums.wide.copy())

@@ -1,0 +1,132 @@
+"""The corpus as takes on disk: one file a song, with its split and its seed in the name.
+
+Splits, by song and by artist, decided before anything is trained:
+    train  remixes of Lithium, Sodium and Francium; POP909 021 to 800; our procedural band
+    dev    remixes of Caesium; POP909 801 to 859; the pieces of M374LX in the music folder
+    test   everything else in the music folder; POP909 001 to 020 with another sound font; no take is made of them
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soxr
+
+from generation.piece import render_piece
+from mastering.audio import Audio
+from mastering.io.files import open_source
+from mastering.train.degrade import degrade
+from mastering.train.takes import measure, save
+from matcher import finish, midi, remix
+
+__all__ = ["DEV_PIECES", "Folders", "build"]
+
+SECONDS = 64.0
+VERSIONS = 6
+TRAIN_MULTITRACKS = ("2.Lithium", "3.Sodium", "7.Francium")
+DEV_MULTITRACKS = ("6.Caesium",)
+DEV_PIECES = ("speed", "title", "drowning")
+REMIXES = {"train": 55, "dev": 24}
+SONGS = {"train": range(21, 801, 3), "dev": range(801, 860, 3)}
+BANDS = {"train": range(100, 150), "dev": range(150, 156)}
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where the sources are: POP909 unpacked, multitracks, music, a General MIDI sound font."""
+
+    midi: Path
+    multitrack: Path
+    music: Path
+    sound_font: Path
+
+
+@dataclass(frozen=True)
+class Task:
+    """One song to make."""
+
+    split: str
+    family: str
+    name: str
+    number: int
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.split}-{self.family}-{self.name}-{self.number:03d}.npz"
+
+    def rng(self) -> np.random.Generator:
+        """The same song always gets the same draws, whichever others are made."""
+        return np.random.default_rng([zlib.crc32(self.file_name.encode()), 20261122])
+
+
+def build(folders: Folders, out: Path, jobs: int, say: Callable[[str], None] = print) -> None:
+    """Make all takes that are not there yet."""
+    out.mkdir(parents=True, exist_ok=True)
+    groups = [group for group in _groups() if any(not (out / t.file_name).exists() for t in group)]
+    with ProcessPoolExecutor(jobs) as pool:
+        for count, names in enumerate(
+            pool.map(_make_group, groups, [folders] * len(groups), [out] * len(groups))
+        ):
+            say(f"{count + 1}/{len(groups)} {names}")
+
+
+def _groups() -> Iterator[list[Task]]:
+    """Tasks that share what is costly to read: one multitrack's remixes come together."""
+    for split, songs in (("train", TRAIN_MULTITRACKS), ("dev", DEV_MULTITRACKS)):
+        for song in songs:
+            yield [Task(split, "multitrack", song, i) for i in range(REMIXES[split])]
+    yield [Task("dev", "music", piece, 0) for piece in DEV_PIECES]
+    for split in ("dev", "train"):
+        yield [Task(split, "band", "band", seed) for seed in BANDS[split]]
+        for number in SONGS[split]:
+            yield [Task(split, "midi", "pop909", number)]
+
+
+def _make_group(tasks: list[Task], folders: Folders, out: Path) -> str:
+    missing = [task for task in tasks if not (out / task.file_name).exists()]
+    tracks = (
+        remix.read_tracks(folders.multitrack / missing[0].name) if missing[0].family == "multitrack" else {}
+    )
+    for task in missing:
+        rng = task.rng()
+        song = _song(task, folders, tracks, rng)
+        versions = [song, *(degrade(song, rng) for _ in range(VERSIONS - 1))]
+        save(measure(versions, task.family), out / task.file_name)
+    return missing[0].file_name
+
+
+def _song(
+    task: Task, folders: Folders, tracks: dict[str, np.ndarray], rng: np.random.Generator
+) -> Audio:
+    if task.family == "music":
+        return _read(folders.music / "opensurge" / f"{task.name}.ogg")
+    if task.family == "multitrack":
+        stems = remix.draw(tracks, SECONDS, rng)
+        return finish.finish(finish.mix(_balanced(stems, rng), rng, spread_db=0.0), rng)
+    if task.family == "band":
+        parts = render_piece(seed=task.number, duration_s=SECONDS, sample_rate=finish.RATE).parts
+        stems = {name: np.asarray(part.samples) for name, part in parts.items()}
+    else:
+        folder = folders.midi / f"{task.number:03d}"
+        stems = midi.stems(folder, folders.sound_font, SECONDS, rng)
+    return finish.finish(finish.mix(stems, rng), rng)
+
+
+def _balanced(stems: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """The multitrack's own balance, moved by 4 dB (standard deviation) a track."""
+    return {name: s * np.float32(10.0 ** (rng.normal(0.0, 4.0) / 20.0)) for name, s in stems.items()}
+
+
+def _read(path: Path) -> Audio:
+    source = open_source(path)
+    samples = np.concatenate(list(source.blocks()), axis=1)
+    if source.sample_rate != finish.RATE:
+        samples = soxr.resample(samples.T, source.sample_rate, finish.RATE).T
+    if samples.shape[0] == 1:
+        samples = np.repeat(samples, 2, axis=0)
+    return Audio(samples=np.ascontiguousarray(samples, np.float32), sample_rate=finish.RATE)

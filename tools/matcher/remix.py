@@ -1,0 +1,46 @@
+"""New songs from the tracks of a multitrack: random mutes, gains and pans make each remix another record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import soxr
+
+from mastering.io.files import open_source
+
+RATE = 44_100
+
+
+def read_tracks(folder: Path) -> dict[str, np.ndarray]:
+    """All tracks of one song, start-aligned: name -> float16 [2, frames] at 44.1 kHz (float16 halves the memory)."""
+    tracks = {}
+    for path in sorted(folder.glob("*Stem*.m4a")):
+        source = open_source(path)
+        samples = np.concatenate(list(source.blocks()), axis=1)
+        if samples.shape[0] == 1:
+            samples = np.repeat(samples, 2, axis=0)
+        if source.sample_rate != RATE:
+            samples = soxr.resample(samples.T, source.sample_rate, RATE).T
+        tracks[path.stem.partition("_Stem_")[2]] = samples.astype(np.float16)
+    longest = max(samples.shape[1] for samples in tracks.values())
+    return {name: np.pad(t, ((0, 0), (0, longest - t.shape[1]))) for name, t in tracks.items()}
+
+
+def draw(tracks: dict[str, np.ndarray], seconds: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """A stretch with a random choice of the tracks that sound in it: at least four, each with its own gain."""
+    frames = int(seconds * RATE)
+    longest = next(iter(tracks.values())).shape[1]
+    while True:
+        start = int(rng.integers(0, max(1, longest - frames)))
+        keep = rng.uniform(0.35, 0.9)
+        chosen = {
+            name: samples[:, start : start + frames].astype(np.float32)
+            for name, samples in tracks.items()
+            if rng.random() < keep
+        }
+        chosen = {name: s for name, s in chosen.items() if np.sqrt(np.mean(np.square(s))) > 1e-3}
+        total = sum(chosen.values(), np.zeros((2, min(frames, longest)), np.float32))
+        quiet = np.mean(np.abs(total).max(axis=0) < 1e-4)
+        if len(chosen) >= 4 and quiet < 0.2:
+            return chosen
