@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 from mastering.delivery import analyse_file, apply_recipe, master_file
 from mastering.errors import ParameterError
 from mastering.jobspec import (
+    DEFAULT_MATCHER,
     MasterJob,
     Progress,
     container_of,
@@ -50,7 +51,8 @@ def master(
     amount_percent: float | None = None,
     only: Sequence[Aspect] = ASPECTS,
     eq: Literal["linear", "parametric"] = "linear",
-    matcher: str = "closed-form",
+    matcher: str = DEFAULT_MATCHER,
+    refine_steps: int = 0,
     downmix: bool = False,
     force: bool = False,
     write_report: bool = True,
@@ -68,6 +70,7 @@ def master(
         only: aspects that may change: "tone", "dynamics", "width", "level".
         eq: a linear-phase curve or up to 8 parametric bands.
         matcher: name of a registered matcher.
+        refine_steps: gradient steps on the matched chain; a few seconds for 30. 0 takes the prediction.
         downmix: fold more than two channels down instead of refusing.
         force: replace existing files.
         write_report: write NAME.report.html too.
@@ -98,6 +101,7 @@ def master(
         only=tuple(only),
         eq=eq,
         matcher=matcher,
+        refine_steps=refine_steps,
         downmix=downmix,
         force=force,
         write_report=write_report,

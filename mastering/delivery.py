@@ -42,6 +42,7 @@ from mastering.pipeline import (
     album_lufs,
     level_loop,
     load_kernels,
+    loudest_stretch,
 )
 from mastering.ports import MatchRequest, MatchResult, find_matcher
 from mastering.report.model import Curves, Report
@@ -284,6 +285,8 @@ class _Run:
                 only=job.only,
                 eq=job.eq,
                 limits=self._limits(),
+                refine_steps=job.refine_steps,
+                excerpt=loudest_stretch(songs[0].source, songs[0].before) if job.refine_steps else None,
             )
             result = find_matcher(job.matcher).match(request)
         origin = replace(

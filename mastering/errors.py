@@ -12,6 +12,7 @@ from typing import ClassVar
 __all__ = [
     "AudioFileError",
     "EnvironmentProblem",
+    "ModelError",
     "ParameterError",
     "PresetError",
     "TonmeisterError",
@@ -69,4 +70,11 @@ class EnvironmentProblem(TonmeisterError):
     """The machine lacks something: a codec, a folder that can be written, space."""
 
     default_code = "environment"
+    exit_code = 3
+
+
+class ModelError(TonmeisterError):
+    """Weights that are missing, damaged or not the ones their card names."""
+
+    default_code = "model"
     exit_code = 3

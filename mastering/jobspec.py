@@ -23,6 +23,7 @@ from mastering.units import Range, check_ranges
 
 __all__ = [
     "CONTAINER_SUFFIXES",
+    "DEFAULT_MATCHER",
     "DEFAULT_STYLE",
     "MasterJob",
     "Progress",
@@ -32,6 +33,9 @@ __all__ = [
     "load_recipe",
     "merge_delivery",
 ]
+
+DEFAULT_MATCHER = "closed-form"
+"""The matcher of a run that names none."""
 
 DEFAULT_STYLE = "balanced"
 """The style of a run that names neither references, a style nor a target."""
@@ -65,6 +69,7 @@ class MasterJob:
         only: the aspects that may change.
         eq: linear-phase curve or parametric bands.
         matcher: name of a registered matcher.
+        refine_steps: gradient steps on the matched chain through its exact twin; 0 takes the prediction.
         downmix: fold more than two channels down instead of refusing.
         force: replace an existing output.
         write_report: write NAME.report.html beside the master (NAME.recipe.json is always written).
@@ -77,7 +82,8 @@ class MasterJob:
     amount_percent: Annotated[float, Range(0.0, 100.0, "%")] | None = None
     only: tuple[Aspect, ...] = ASPECTS
     eq: Literal["linear", "parametric"] = "linear"
-    matcher: str = "closed-form"
+    matcher: str = DEFAULT_MATCHER
+    refine_steps: Annotated[int, Range(0, 500)] = 0
     downmix: bool = False
     force: bool = False
     write_report: bool = True

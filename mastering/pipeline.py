@@ -35,6 +35,7 @@ __all__ = [
     "album_lufs",
     "level_loop",
     "load_kernels",
+    "loudest_stretch",
     "master",
 ]
 
@@ -322,6 +323,28 @@ def master(source: AudioSource, request: MatchRequest, *, matcher: str = "closed
         before=request.features,
         after=analyse(audio),
     )
+
+
+def loudest_stretch(source: AudioSource, features: Features, seconds: float = 10.0) -> Audio:
+    """The stretch of a piece with the highest mean of its short-term loudness, or all of a shorter piece.
+
+    Args:
+        source: the piece.
+        features: its measurements.
+        seconds: length of the stretch.
+    """
+    powers = 10.0 ** (np.asarray(features.short_term_lufs) / 10.0)
+    windows = max(1, len(powers) - round(seconds) + 3)  # the first short-term window ends at 3 s
+    means = np.convolve(powers, np.ones(max(1, round(seconds) - 2)), mode="valid")[:windows]
+    first = int(means.argmax()) * source.sample_rate if len(powers) > round(seconds) - 2 else 0
+    last = min(source.frames, first + round(seconds * source.sample_rate))
+    parts, start = [], 0
+    for block in source.blocks():
+        parts.append(block[:, max(0, first - start) : max(0, last - start)])
+        start += block.shape[1]
+        if start >= last:
+            break
+    return Audio(samples=np.concatenate(parts, axis=1), sample_rate=source.sample_rate)
 
 
 def load_kernels() -> None:

@@ -100,6 +100,8 @@ class Style:
         glue: bus compressor; None is none.
         limiter_lookahead_ms, limiter_release_ms: as in chain.Limiter.
         limits: how far the style may go.
+        model: name of the weights in the user's presets that judge instead of the corridor, as
+            `tonmeister train` makes them; "" is none.
     """
 
     schema: Annotated[int, Range(1, 1)] = 1
@@ -128,6 +130,7 @@ class Style:
     limiter_lookahead_ms: Annotated[float, Range(0.5, 20.0, "ms")] = 1.5
     limiter_release_ms: Annotated[float, Range(5.0, 1_000.0, "ms")] = 80.0
     limits: Limits = Limits()
+    model: str = ""
 
     def __post_init__(self) -> None:
         check_ranges(self)

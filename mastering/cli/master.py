@@ -24,7 +24,7 @@ from mastering.cli.options import (
 )
 from mastering.cli.outputs import agreed_container, plan_outputs
 from mastering.cli.tasks import AlbumTask, MasterTask
-from mastering.jobspec import DEFAULT_STYLE, MasterJob, default_style_name, merge_delivery
+from mastering.jobspec import DEFAULT_MATCHER, DEFAULT_STYLE, MasterJob, default_style_name, merge_delivery
 from mastering.ports import ASPECTS
 
 __all__ = ["command"]
@@ -79,7 +79,15 @@ Examples:
 @click.option(
     "--eq", type=click.Choice(["linear", "parametric"]), help="Linear-phase curve, or up to 8 bands."
 )
-@click.option("--matcher", metavar="NAME", help="A registered matcher; see `tonmeister doctor`.")
+@click.option(
+    "--matcher", metavar="NAME", help=f"{DEFAULT_MATCHER} or another registered one; see `tonmeister doctor`."
+)
+@click.option(
+    "--refine",
+    type=click.IntRange(0, 500),
+    metavar="STEPS",
+    help="Refine the matched chain by gradient steps on a loud stretch of the input: 30 take some seconds.",
+)
 @level_options
 @spec_options
 @click.option("--album", is_flag=True, help="Treat the inputs as one album: one decision for all songs.")
@@ -139,6 +147,8 @@ def _job(options: dict[str, Any]) -> MasterJob:
 def _choices(options: dict[str, Any]) -> dict[str, Any]:
     """The fields of MasterJob that were typed and need no merging."""
     given = {name: options[name] for name in ("only", "eq", "matcher") if options[name] is not None}
+    if options["refine"] is not None:
+        given["refine_steps"] = options["refine"]
     if options["amount"] is not None:
         given["amount_percent"] = None if options["amount"] == "auto" else options["amount"]
     return given

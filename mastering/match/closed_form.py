@@ -11,6 +11,7 @@ level     integrated loudness of the target, reference or style
 from __future__ import annotations
 
 import importlib.metadata
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -43,7 +44,7 @@ from mastering.match.tone import (
 from mastering.notice import Notice
 from mastering.ports import MatchRequest, MatchResult
 
-__all__ = ["ClosedFormMatcher"]
+__all__ = ["ClosedFormMatcher", "Judgement", "match_by_formulas"]
 
 AUTO_CURVE_DB = 6.0
 """Most that `auto` boosts or cuts a band: beyond it a mix wants mixing, not mastering."""
@@ -64,14 +65,41 @@ class ClosedFormMatcher:
 
     def match(self, request: MatchRequest) -> MatchResult:
         """A chain for the request; level and ceiling are closed in on by the pipeline."""
-        return _Match(request).result()
+        return match_by_formulas(request)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Judgement:
+    """What of the differences is mastering, judged by something better than the priors of `tone`.
+
+    Attributes:
+        matcher: who judged.
+        mid_db, width_db: gains of mid and extra gains of side (31) that mastering would make.
+        error_mid_db, error_width_db: expected absolute errors of these (31).
+        crest_db: change of crest in the wide bands (4); only less is acted on.
+        plr_db: change of the peak to loudness ratio; only less is acted on.
+    """
+
+    matcher: str
+    mid_db: Curve
+    width_db: Curve
+    error_mid_db: Curve
+    error_width_db: Curve
+    crest_db: tuple[float, ...]
+    plr_db: float
+
+
+def match_by_formulas(request: MatchRequest, judgement: Judgement | None = None) -> MatchResult:
+    """The closed-form match; with a judgement, `auto` keeps what that says, within the same caps."""
+    return _Match(request, judgement).result()
 
 
 class _Match:
     """One request being worked on: the parts share the tone curve and the notices."""
 
-    def __init__(self, request: MatchRequest) -> None:
+    def __init__(self, request: MatchRequest, judgement: Judgement | None) -> None:
         self.request = request
+        self.judgement = judgement
         self.features = request.features
         self.limits = request.limits
         self.own = mean_spectrum((request.features,))
@@ -84,7 +112,8 @@ class _Match:
         wanted_mid, mid = self._tone()
         wanted_width, width = self._width()
         lufs = self._loudness()
-        plr_db = dynamics.plr_goal_db(self.request)
+        judged = self.judgement
+        plr_db = dynamics.plr_goal_db(self.request, judged.plr_db if judged else None)
         steps = (
             *self._style_filters(),
             *self._curves(mid, width),
@@ -101,7 +130,10 @@ class _Match:
             name=style.name if style and not self.request.references else "reference match",
             steps=steps,
             limiter=Limiter(ceiling_dbtp=self.request.delivery.ceiling_dbtp, **times),
-            origin=Origin(matcher=ClosedFormMatcher.name, version=importlib.metadata.version("tonmeister")),
+            origin=Origin(
+                matcher=judged.matcher if judged else ClosedFormMatcher.name,
+                version=importlib.metadata.version("tonmeister"),
+            ),
         )
         return MatchResult(
             chain=chain,
@@ -112,6 +144,8 @@ class _Match:
             wanted_side_db=tuple((wanted_mid + wanted_width).tolist()),
             kept_mid_db=tuple(mid.tolist()),
             kept_side_db=tuple((mid + width).tolist()),
+            expected_error_mid_db=tuple(judged.error_mid_db.tolist()) if judged else (),
+            expected_error_side_db=tuple(judged.error_width_db.tolist()) if judged else (),
             amount_percent=self.request.amount_percent,
             notices=tuple(self.notices),
         )
@@ -136,13 +170,16 @@ class _Match:
         weights = np.where(trusted, self._level_weights(), 0.0)[JUDGED]
         if not weights.any():
             return zero, zero
-        wanted = wanted - np.average(wanted[JUDGED], weights=weights)
+        wanted = _levelled(wanted, weights)
         wanted = self._beyond_tolerance(wanted, "tone_tolerance_db")
         wanted = _hold_outside(wanted, trusted)
         if "tone" not in self.request.only:
             return wanted, zero
         voicing = self._voicing()
-        kept = self._kept(wanted, trusted, TONE) + self.share * voicing
+        if self.judgement is not None:
+            kept = _levelled(self.judgement.mid_db, weights)
+        else:
+            kept = self._kept(wanted, trusted, TONE) + self.share * voicing
         wanted = wanted + voicing
         boost = allowed_boost_db(self.features, self.limits.max_boost_db)
         capped = np.clip(kept, -self.limits.max_cut_db, boost)
@@ -180,7 +217,8 @@ class _Match:
         boost = np.minimum(side_headroom_db(own, min(cap, self.limits.max_side_boost_db)), cap)
         if self.auto:
             boost[CENTRES_HZ < AUTO_MONO_BELOW_HZ] = 0.0
-        return wanted, np.clip(self._kept(wanted, trusted, WIDTH), -cap, boost)
+        kept = self.judgement.width_db if self.judgement is not None else self._kept(wanted, trusted, WIDTH)
+        return wanted, np.clip(kept, -cap, boost)
 
     def _trusted(self) -> np.typing.NDArray[np.bool_]:
         """Bands in which both sides have content to compare."""
@@ -249,7 +287,7 @@ class _Match:
         """Compressors towards the reference's or style's density; a denser input is left alone."""
         if "dynamics" not in self.request.only or self.request.amount_percent == 0.0:
             return []
-        if dynamics.denser_already(self.request):
+        if self.judgement is None and dynamics.denser_already(self.request):
             goal = float(np.mean([r.plr_db for r in self.request.references]))
             self._tell(
                 "denser_already",
@@ -257,7 +295,8 @@ class _Match:
                 f"{goal:.1f} dB); it was not compressed.",
             )
             return []
-        return dynamics.compressors(self.request, self.own.mid_db + tone, tone, plr_db)
+        crest_db = self.judgement.crest_db if self.judgement is not None else None
+        return dynamics.compressors(self.request, self.own.mid_db + tone, tone, plr_db, crest_db)
 
     def _colour(self) -> list[Step]:
         style = self.request.style
@@ -302,6 +341,11 @@ class _Match:
 
     def _tell(self, code: str, message: str) -> None:
         self.notices.append(Notice(code=code, message=message))
+
+
+def _levelled(curve: Curve, weights: Curve) -> Curve:
+    """Without its mean over the judged bands, weighted (28)."""
+    return np.asarray(curve - np.average(curve[JUDGED], weights=weights))
 
 
 def _hold_outside(curve: Curve, trusted: np.typing.NDArray[np.bool_]) -> Curve:

@@ -34,6 +34,10 @@ CLEARLY_DB = 3.0
 smaller differences are the limiter's, and a difference in crest alone is the playing."""
 
 
+AUDIBLE_DB = 0.3
+"""Less change of the peak to loudness ratio is not worth lowering the ceiling for."""
+
+
 def denser_already(request: MatchRequest) -> bool:
     """Whether the input has clearly less peak to loudness ratio than the references."""
     if not request.references:
@@ -41,11 +45,19 @@ def denser_already(request: MatchRequest) -> bool:
     return request.features.plr_db < float(np.mean([r.plr_db for r in request.references])) - DENSER_DB
 
 
-def plr_goal_db(request: MatchRequest) -> float | None:
-    """Peak to loudness ratio to come close to; None where there is nothing to take off."""
+def plr_goal_db(request: MatchRequest, judged_db: float | None = None) -> float | None:
+    """Peak to loudness ratio to come close to; None where there is nothing to take off.
+
+    Args:
+        request: what is asked for.
+        judged_db: change that a learned judgement asks for instead of a share of the difference.
+    """
     own, style = request.features.plr_db, request.style
     if "dynamics" not in request.only or not np.isfinite(own):
         return None
+    if judged_db is not None:
+        less_db = min(-judged_db, request.limits.max_plr_reduction_db)
+        return own - less_db if less_db > AUDIBLE_DB else None
     if request.references:
         goal = float(np.mean([r.plr_db for r in request.references]))
     elif style is not None:
@@ -58,7 +70,11 @@ def plr_goal_db(request: MatchRequest) -> float | None:
 
 
 def compressors(
-    request: MatchRequest, after_tone_db: Curve, tone_db: Curve, plr_db: float | None
+    request: MatchRequest,
+    after_tone_db: Curve,
+    tone_db: Curve,
+    plr_db: float | None,
+    judged_crest_db: tuple[float, ...] | None = None,
 ) -> list[Step]:
     """Multiband and bus compressor of a request.
 
@@ -67,9 +83,13 @@ def compressors(
         after_tone_db: third-octave levels (31) of the input after the tone curve.
         tone_db: the tone curve (31).
         plr_db: as from `plr_goal_db`.
+        judged_crest_db: changes of the bands' crests (4) that a learned judgement asks for.
     """
     bands = _distributions(request, after_tone_db, tone_db)
-    wanted = _crest_reductions_db(request) if _clearly_less_dense(request) else [0.0] * len(bands)
+    if judged_crest_db is not None:
+        wanted = [max(0.0, -change_db) for change_db in judged_crest_db]
+    else:
+        wanted = _crest_reductions_db(request) if _clearly_less_dense(request) else [0.0] * len(bands)
     found = [
         compressor_for(
             band,

@@ -41,11 +41,13 @@ def chunk_arrays(spectra: Powers, dynamics: Powers) -> tuple[Doubles, Doubles, D
     count = min(MAX_CHUNKS, len(spectra), len(dynamics))
     if not count:
         return np.zeros((0, 2, 31)), np.zeros((0, 4)), np.full((len(CHUNK_PERCENTILES), 2, 31), -np.inf)
-    levels, _ = _means_and_peaks(spectra.reshape(len(spectra), -1), _bounds(len(spectra), count))
+    bounds = _bounds(len(spectra), count)
+    sums = np.add.reduceat(spectra, bounds[:-1], axis=0, dtype=np.float64)
+    levels = sums / np.diff(bounds)[:, None, None]
     rms_db, highest_db = map(in_db, _means_and_peaks(dynamics, _bounds(len(dynamics), count)))
     crests = np.subtract(highest_db, rms_db, out=np.full(rms_db.shape, -np.inf), where=rms_db > -np.inf)
     percentiles = np.percentile(spectra, CHUNK_PERCENTILES, axis=0)
-    return in_db(levels).reshape(count, *spectra.shape[1:]), crests, in_db(percentiles)
+    return in_db(levels), crests, in_db(percentiles)
 
 
 def chunks(spectra: Powers, dynamics: Powers) -> Chunks:

@@ -8,7 +8,7 @@ from typing import Literal
 from mastering.report.model import Report
 from mastering.report.wording import clean
 
-__all__ = ["LevelGoal", "goal", "level_goal", "verdict"]
+__all__ = ["LevelGoal", "counterpart", "goal", "level_goal", "verdict"]
 
 _SAME_LU = 0.005
 
@@ -59,9 +59,14 @@ def goal(report: Report) -> str:
     """What the music was moved by: "towards the reference", "as the recipe says", ..."""
     if report.match is None:
         return "as the recipe says"
+    if report.references or report.style:
+        return f"towards {counterpart(report)}"
+    return f"for the target '{clean(report.target)}'" if report.target else "towards a balanced master"
+
+
+def counterpart(report: Report) -> str:
+    """What the music was compared with: "the reference", "the mean of 3 references", "the style 'warm'"."""
     if report.references:
         count = len(report.references)
-        return f"towards {'the reference' if count == 1 else f'the mean of {count} references'}"
-    if report.style:
-        return f"towards the style '{clean(report.style)}'"
-    return f"for the target '{clean(report.target)}'" if report.target else "towards a balanced master"
+        return "the reference" if count == 1 else f"the mean of {count} references"
+    return f"the style '{clean(report.style)}'" if report.style else "what was aimed at"

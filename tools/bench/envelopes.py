@@ -45,7 +45,7 @@ def with_gain(samples: np.ndarray, gain_db: np.ndarray) -> np.ndarray:
 
 @numba.njit(cache=True)
 def peak_follow(magnitude: np.ndarray, rise: float, fall: float) -> np.ndarray:
-    """Peak envelope at every frame: `rise` and `fall` are the shares of the way taken per frame (sox compand)."""
+    """Peak envelope; `rise` and `fall` are the shares of the way taken per frame, as in sox compand."""
     out = np.empty_like(magnitude)
     state = 0.0
     for i in range(len(magnitude)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -57,9 +58,9 @@ def bell(frequency_hz: float, gain_db: float, q: float) -> Response:
 
 
 def shelf(frequency_hz: float, low_db: float, high_db: float) -> Response:
-    """First-order step from one gain to another (RC network)."""
+    """First-order step from one gain to another (RC network); half of it in dB at its frequency."""
     low, high = 10.0 ** (low_db / 20.0), 10.0 ** (high_db / 20.0)
-    centre = frequency_hz * np.sqrt(low / high)
+    centre = frequency_hz * np.sqrt(high / low)
 
     def response(at: np.ndarray) -> np.ndarray:
         s = 1j * at / centre
@@ -104,4 +105,4 @@ def split(samples: np.ndarray, *crossovers_hz: float) -> list[np.ndarray]:
         filtered(samples, lambda at, f=frequency: 1.0 / (1.0 + (at / f) ** 4)) for frequency in crossovers_hz
     ]
     edges = [np.zeros_like(samples), *lows, samples]
-    return [high - low for low, high in zip(edges, edges[1:], strict=False)]
+    return [high - low for low, high in itertools.pairwise(edges)]

@@ -102,7 +102,6 @@ class Judge:
         self._samples = source
         self._source, self._reference, self._truth = measure(source), measure(reference), measure(truth)
         self._spectrograms = [_spectrogram(truth, size) for size in SIZES]
-        self._frames = len(truth)
 
     def row(self, master: np.ndarray) -> dict[str, float]:
         """All metrics of a master, which is cut and shifted to line up with the input first."""
@@ -144,7 +143,7 @@ class Judge:
         }
 
     def _stft(self, master: np.ndarray, found: Measured) -> float:
-        level = master[: self._frames] * np.float32(10.0 ** ((self._truth.lufs - found.lufs) / 20.0))
+        level = master * np.float32(10.0 ** ((self._truth.lufs - found.lufs) / 20.0))
         distances = []
         for size, truth in zip(SIZES, self._spectrograms, strict=True):
             made = _spectrogram(level, size)

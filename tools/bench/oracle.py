@@ -10,6 +10,7 @@ real render, so that what compressors and limiter do to the spectrum is taken in
 from __future__ import annotations
 
 import numpy as np
+from baselines import DELIVERY, delivered
 from cases import Case
 from chains import audio
 from metrics import CENTRES_HZ, integrated_lufs, third_octaves_db, true_peak_8x_db
@@ -34,8 +35,6 @@ ROUNDS = 3
 
 def oracle(case: Case) -> np.ndarray:
     """The best master of three rounds."""
-    from systems import DELIVERY, delivered
-
     truth_mid_db, truth_side_db = _bands(case.truth)
     lufs = integrated_lufs(case.truth, RATE)
     plr_db = true_peak_8x_db(case.truth) - lufs
@@ -92,7 +91,9 @@ def solved_db(channel: np.ndarray, wanted_db: np.ndarray) -> np.ndarray:
     at, density = signal.welch(channel, RATE, "hann", 16_384)
     edges = CENTRES_HZ[:, None] * 10.0 ** np.array([-0.05, 0.05])
     step = at[1]
-    share = np.clip(np.minimum(at + step / 2, edges[:, 1:]) - np.maximum(at - step / 2, edges[:, :1]), 0, None)
+    share = np.clip(
+        np.minimum(at + step / 2, edges[:, 1:]) - np.maximum(at - step / 2, edges[:, :1]), 0, None
+    )
     power = share * density + 1e-20
     before_db = 10.0 * np.log10(power.sum(axis=1))
     heard = (before_db > -110.0) & (wanted_db > -110.0)

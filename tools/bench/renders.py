@@ -48,16 +48,9 @@ SECTIONS = (
 )
 """What plays in a section; after the first, sections are drawn from here, no one twice in a row."""
 
-ROOTS = {name: i for i, name in enumerate("C C# D D# E F F# G G# A A# B".split())} | {
-    "Db": 1,
-    "Eb": 3,
-    "Gb": 6,
-    "Ab": 8,
-    "Bb": 10,
-    "Cb": 11,
-    "Fb": 4,
-    "E#": 5,
-    "B#": 0,
+NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+ROOTS = NATURALS | {
+    f"{name}{sign}": (at + step) % 12 for name, at in NATURALS.items() for sign, step in (("#", 1), ("b", -1))
 }
 KICK, RIM, SNARE, CLOSED_HAT, OPEN_HAT, CRASH, RIDE = 36, 37, 38, 42, 46, 49, 51
 GROOVES = (  # (position in beats, note, velocity) within a bar of four
@@ -108,13 +101,8 @@ def render(archive: Path, number: int, sound_font: Path, folder: Path) -> Path:
     midi = folder / f"{path.stem}.mid"
     arrange(source, rng).save(midi)
     raw = folder / f"{path.stem}.raw.wav"
-    subprocess.run(
-        ["fluidsynth", "-ni", "-q", "-g", "0.5", "-r", str(RATE), "-F", str(raw), "-O", "float", "-T", "wav"]
-        + [str(sound_font), str(midi)],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    command = ["fluidsynth", "-ni", "-q", "-g", "0.5", "-r", str(RATE), "-O", "float", "-T", "wav"]
+    subprocess.run([*command, "-F", str(raw), str(sound_font), str(midi)], check=True, capture_output=True)
     samples, _ = soundfile.read(raw, dtype="float32")
     raw.unlink()
     part = path.with_suffix(".part")
@@ -220,9 +208,7 @@ def _pad(chords: list[tuple[float, float, str]]) -> list[Note]:
     ]
 
 
-def _bass(
-    chords: list[tuple[float, float, str]], beats: list[float], rng: np.random.Generator
-) -> list[Note]:
+def _bass(chords: list[tuple[float, float, str]], beats: list[float], rng: np.random.Generator) -> list[Note]:
     notes = []
     style = int(rng.integers(3))
     for start, end, name in chords:
@@ -307,7 +293,7 @@ def finish(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _balance_db(samples: np.ndarray) -> np.ndarray:
-    """Half the way, smoothed over an octave, to the slope of pop masters: flat to 100 Hz, then -1.2 dB a band."""
+    """Half the way, smoothed over an octave, to flat up to 100 Hz and -1.2 dB a third octave from there."""
     wanted = -1.2 * np.maximum(0.0, np.arange(len(CENTRES_HZ)) - 5.0)
     wanted[:2] -= (4.0, 1.5)
     missing = wanted - third_octaves_db(samples.mean(axis=1), RATE)

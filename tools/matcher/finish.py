@@ -50,7 +50,9 @@ def finish(audio: Audio, rng: np.random.Generator) -> Audio:
     if rng.random() < 0.7:
         level_db = _lufs(audio) + float(rng.uniform(-8.0, 4.0))
         steps.append(
-            Compressor(threshold_dbfs=float(np.clip(level_db, -60.0, 0.0)), ratio=float(rng.uniform(1.3, 3.5)))
+            Compressor(
+                threshold_dbfs=float(np.clip(level_db, -60.0, 0.0)), ratio=float(rng.uniform(1.3, 3.5))
+            )
         )
     if rng.random() < 0.4:
         steps.append(Saturation(drive_db=float(rng.uniform(2.0, 9.0)), mix_percent=50.0))

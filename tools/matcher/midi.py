@@ -7,6 +7,7 @@ must not be the same music.
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ def _bass(chords: list[list[str]], beats_s: list[float], rng: np.random.Generato
         inside = [b for b in beats_s if first_s - 0.01 <= b < last_s - 0.1] if per_beat else []
         times = inside or [first_s]
         if per_beat == 2 and len(times) > 1:
-            times = sorted(times + [0.5 * (a + b) for a, b in zip(times, times[1:], strict=False)])
+            times = sorted(times + [0.5 * (a + b) for a, b in itertools.pairwise(times)])
         for begin, end in zip(times, [*times[1:], last_s], strict=True):
             part.append(Note(begin, begin + 0.9 * (end - begin), key, int(rng.integers(75, 110))))
     return part
@@ -175,7 +176,18 @@ def _play(
         score, sound = Path(folder, "part.mid"), Path(folder, "part.wav")
         _write_midi(score, part, DRUMS if player == "drums" else 0, program)
         command = ["fluidsynth", "-ni", "-q", "-g", "0.5", "-R", str(int(rng.random() < 0.6)), "-C", "0"]
-        command += ["-r", str(RATE), "-F", str(sound), "-T", "wav", "-O", "float", str(sound_font), str(score)]
+        command += [
+            "-r",
+            str(RATE),
+            "-F",
+            str(sound),
+            "-T",
+            "wav",
+            "-O",
+            "float",
+            str(sound_font),
+            str(score),
+        ]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         samples, _ = soundfile.read(sound, dtype="float32", always_2d=True)
     whole = np.zeros((2, int(seconds * RATE)), np.float32)

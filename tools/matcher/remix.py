@@ -13,7 +13,7 @@ RATE = 44_100
 
 
 def read_tracks(folder: Path) -> dict[str, np.ndarray]:
-    """All tracks of one song, start-aligned: name -> float16 [2, frames] at 44.1 kHz (float16 halves the memory)."""
+    """All tracks of one song, start-aligned: name -> float16 (half the memory) [2, frames] at 44.1 kHz."""
     tracks = {}
     for path in sorted(folder.glob("*Stem*.m4a")):
         source = open_source(path)
@@ -28,7 +28,7 @@ def read_tracks(folder: Path) -> dict[str, np.ndarray]:
 
 
 def draw(tracks: dict[str, np.ndarray], seconds: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """A stretch with a random choice of the tracks that sound in it: at least four, each with its own gain."""
+    """A stretch with a random choice of the tracks that sound in it: at least four."""
     frames = int(seconds * RATE)
     longest = next(iter(tracks.values())).shape[1]
     while True:

@@ -7,7 +7,8 @@ with its adjoint: the same recursion backwards in time.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -48,8 +49,8 @@ def design(
     a = torch.sqrt(torch.pow(10.0, gain_db.to(kind).double() / 20.0).to(kind))
     if shape == "peak":
         alpha = sin / (q * 2)
-        b = (1 + alpha * a, -2 * cos, 1 - alpha * a)
-        d = (1 + alpha / a, -2 * cos, 1 - alpha / a)
+        b: tuple[Tensor, ...] = (1 + alpha * a, -2 * cos, 1 - alpha * a)
+        d: tuple[Tensor, ...] = (1 + alpha / a, -2 * cos, 1 - alpha / a)
     else:
         b, d = _shelf(a, cos, sin * torch.sqrt(a) / q, 1.0 if shape == "low_shelf" else -1.0)
     return (torch.stack([*b, d[1], d[2]], dim=-1) * (1 / d[0]).unsqueeze(-1)).double()
@@ -64,9 +65,7 @@ def _passes(shape: str, frequency_hz: Tensor, q: Tensor, sample_rate: int) -> Te
     return torch.stack([*b, -2 * cos, 1 - alpha], dim=-1) / (1 + alpha).unsqueeze(-1)
 
 
-def _shelf(
-    a: Tensor, cos: Tensor, root: Tensor, low: float
-) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+def _shelf(a: Tensor, cos: Tensor, root: Tensor, low: float) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """RBJ shelf; `low` is 1 for the low shelf, -1 for the high shelf (its mirror image)."""
     plus, minus, c = a + 1, a - 1, low * cos
     b = (a * (plus - minus * c + root), low * 2 * a * (minus - plus * c), a * (plus - minus * c - root))
@@ -84,9 +83,7 @@ def filtered(samples: Tensor, sections: Tensor) -> Tensor:
     Returns:
         [rows, frames].
     """
-    out = _Cascade.apply(samples, sections)
-    assert isinstance(out, Tensor)
-    return out
+    return cast("Callable[..., Tensor]", _Cascade.apply)(samples, sections)
 
 
 class _Cascade(torch.autograd.Function):
@@ -101,7 +98,7 @@ class _Cascade(torch.autograd.Function):
         return torch.from_numpy(stages[-1].copy()).to(samples.device)
 
     @staticmethod
-    @once_differentiable  # type: ignore[misc, untyped-decorator, unused-ignore]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         to_x = gradient.detach().cpu().numpy().copy()
         to_filters = np.zeros_like(ctx.filters)

@@ -8,7 +8,8 @@ Where a branch changes (knee, attack or release) the derivative is that of the b
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -61,8 +62,8 @@ def compressed(
         torch.exp(-step_ms / torch.clamp(0.5 * attack_ms.double(), max=RMS_MS)),
     )
     settings = torch.stack([column.expand(bands.shape[:2]) for column in columns], dim=-1)
-    out, gain_db = _Compression.apply(bands, settings, control_frames(sample_rate))
-    return out, gain_db
+    apply = cast("Callable[..., tuple[Tensor, Tensor]]", _Compression.apply)
+    return apply(bands, settings, control_frames(sample_rate))
 
 
 class _Compression(torch.autograd.Function):
@@ -80,7 +81,7 @@ class _Compression(torch.autograd.Function):
         return torch.from_numpy(out).to(bands.device), gains
 
     @staticmethod
-    @once_differentiable  # type: ignore[misc, untyped-decorator, unused-ignore]
+    @once_differentiable
     def backward(ctx: Any, to_out: Tensor, to_gain_db: Tensor) -> tuple[Tensor, Tensor, None]:
         bands, settings, gain_db = ctx.saved_tensors
         x, curves = _array(bands), _array(settings)
@@ -105,9 +106,7 @@ def _array(values: Tensor) -> Any:
 
 
 @kernel
-def _forward(
-    x: Floats, step: int, curves: Doubles, power: Doubles, gain_db: Doubles, out: Floats
-) -> None:
+def _forward(x: Floats, step: int, curves: Doubles, power: Doubles, gain_db: Doubles, out: Floats) -> None:
     batch, bands, channels, frames = x.shape
     for item in range(batch):
         for band in range(bands):

@@ -6,7 +6,8 @@ that the delay is taken out and the output is as long as the input. Responses ar
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias, cast
 
 import torch
 from torch import Tensor
@@ -15,6 +16,8 @@ from torch.autograd.function import once_differentiable
 from mastering.dsp.fir import tap_count
 
 __all__ = ["convolved", "split", "window_size"]
+
+Operation: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 
 def window_size(sample_rate: int) -> int:
@@ -27,17 +30,13 @@ def convolved(samples: Tensor, response: Tensor) -> Tensor:
 
     Args:
         samples: [..., frames].
-        response: real, [..., bins], broadcast against the rows of `samples`.
+        response: real, [..., bins], expanded to the rows of `samples`.
 
     Returns:
         [..., frames].
     """
-    rows = torch.broadcast_shapes(samples.shape[:-1], response.shape[:-1])
-    out = _Convolution.apply(
-        samples.expand(*rows, samples.shape[-1]), response.expand(*rows, response.shape[-1])
-    )
-    assert isinstance(out, Tensor)
-    return out
+    apply = cast("Operation", _Convolution.apply)
+    return apply(samples, response.expand(*samples.shape[:-1], response.shape[-1]))
 
 
 def split(samples: Tensor, responses: Tensor) -> Tensor:
@@ -50,9 +49,7 @@ def split(samples: Tensor, responses: Tensor) -> Tensor:
     Returns:
         [batch, bands, channels, frames].
     """
-    out = _Split.apply(samples, responses)
-    assert isinstance(out, Tensor)
-    return out
+    return cast("Operation", _Split.apply)(samples, responses)
 
 
 class _Convolution(torch.autograd.Function):
@@ -64,7 +61,7 @@ class _Convolution(torch.autograd.Function):
         return _joined(spectra * response.unsqueeze(-2), ctx.frames)
 
     @staticmethod
-    @once_differentiable  # type: ignore[misc, untyped-decorator, unused-ignore]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
         spectra, response = ctx.saved_tensors
         hops = _hop_spectra(gradient, response.shape[-1])
@@ -94,7 +91,7 @@ class _Split(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable  # type: ignore[misc, untyped-decorator, unused-ignore]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None]:
         if not ctx.needs_input_grad[0]:
             return None, None
@@ -119,13 +116,14 @@ def _spectra(samples: Tensor, bins: int) -> Tensor:
     count = -(-samples.shape[-1] // hop)
     after = (count - 1) * hop + size - before - samples.shape[-1]
     padded = torch.nn.functional.pad(samples, (before, after))
-    return torch.fft.rfft(padded.unfold(-1, size, hop), n=size)
+    spectra: Tensor = torch.fft.rfft(padded.unfold(-1, size, hop), n=size)
+    return spectra
 
 
 def _joined(spectra: Tensor, frames: int) -> Tensor:
     """The valid parts of filtered windows, one after another."""
     _, hop, before = _layout(spectra.shape[-1])
-    valid = torch.fft.irfft(spectra)[..., before : before + hop]
+    valid: Tensor = torch.fft.irfft(spectra)[..., before : before + hop]
     return valid.reshape(*valid.shape[:-2], -1)[..., :frames]
 
 
@@ -135,13 +133,14 @@ def _hop_spectra(gradient: Tensor, bins: int) -> Tensor:
     count = -(-gradient.shape[-1] // hop)
     padded = torch.nn.functional.pad(gradient, (0, count * hop - gradient.shape[-1]))
     hops = padded.reshape(*gradient.shape[:-1], count, hop)
-    return torch.fft.rfft(torch.nn.functional.pad(hops, (before, size - before - hop)))
+    spectra: Tensor = torch.fft.rfft(torch.nn.functional.pad(hops, (before, size - before - hop)))
+    return spectra
 
 
 def _overlapped(spectra: Tensor, frames: int) -> Tensor:
     """Adjoint of `_spectra`: windows added where they came from."""
     size, hop, before = _layout(spectra.shape[-1])
-    windows = torch.fft.irfft(spectra)
+    windows: Tensor = torch.fft.irfft(spectra)
     count = windows.shape[-2]
     out = windows.new_zeros(*windows.shape[:-2], (count + 1) * hop)
     grid = out.reshape(*windows.shape[:-2], count + 1, hop)

@@ -71,7 +71,7 @@ def linear_phase_response(points_hz: Points, gains_db: Tensor, sample_rate: int)
     """
     gains = curve_at(_grid(sample_rate), points_hz, gains_db.double())
     impulse = torch.fft.irfft(torch.pow(10.0, gains / 20.0))
-    response = torch.fft.rfft(impulse * _taper(sample_rate)).real
+    response: Tensor = torch.fft.rfft(impulse * _taper(sample_rate)).real
     return response.to(gains_db.dtype)
 
 

@@ -137,7 +137,7 @@ def _shape(samples: Tensor, group: tuple[TwinStep, ...], sample_rate: int) -> Te
         side = side + curve_at(points, own, twin.value("side_gain_db", samples).double())
         if isinstance(twin.step, LinearPhaseEq):
             mid = mid + curve_at(points, own, twin.value("mid_gain_db", samples).double())
-    curves = torch.stack(torch.broadcast_tensors(mid, side)[: samples.shape[-2]], dim=-2)
+    curves = torch.stack((mid + 0.0 * side, side + 0.0 * mid)[: samples.shape[-2]], dim=-2)
     response = linear_phase_response(points, curves, sample_rate).to(samples.dtype)
     return _left_right(convolved(_mid_side(samples), response))
 
@@ -163,17 +163,17 @@ def _sections(
     twin: TwinStep, part: str, bands: tuple[EqBand, ...], like: Tensor, sample_rate: int
 ) -> Tensor | None:
     """Biquads [..., sections, 5] of one part; passes above the band of the rate do nothing."""
-    columns = [twin.value(f"{part}_{name}", like).double() for name in ("frequency_hz", "gain_db", "q")]
+    frequency_hz, gain_db, q = (
+        twin.value(f"{part}_{name}", like).double() for name in ("frequency_hz", "gain_db", "q")
+    )
+    single = like.dtype == torch.float32
     sections = [
         biquads.design(
-            band.shape,
-            *(column[..., i] for column in columns),
-            sample_rate,
-            single=like.dtype == torch.float32,
+            band.shape, frequency_hz[..., i], gain_db[..., i], q[..., i], sample_rate, single=single
         )
         for i, band in enumerate(bands)
         if band.shape not in ("high_pass", "low_pass")
-        or float(columns[0][..., i].detach().max()) < 0.49 * sample_rate
+        or float(frequency_hz[..., i].detach().max()) < 0.49 * sample_rate
     ]
     return torch.stack(sections, dim=-2) if sections else None
 

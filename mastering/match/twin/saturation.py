@@ -18,7 +18,7 @@ _HALF = 512
 
 
 def saturated(samples: Tensor, drive_db: Tensor, mix_percent: Tensor, sample_rate: int) -> Tensor:
-    """tanh at up to four times the rate; only what it adds is brought back to the rate.
+    """Saturate at up to four times the rate; only what it adds is brought back to the rate.
 
     Args:
         samples: [..., frames].
@@ -33,7 +33,7 @@ def saturated(samples: Tensor, drive_db: Tensor, mix_percent: Tensor, sample_rat
     drive = torch.pow(10.0, drive_db.to(samples.dtype) / 20.0)
     added = torch.tanh(fine * drive) / drive - fine
     spectrum = torch.fft.rfft(added, n=factor * size)[..., : size // 2 + 1]
-    coarse = torch.fft.irfft(spectrum * down, n=size)[..., :frames]
+    coarse: Tensor = torch.fft.irfft(spectrum * down, n=size)[..., :frames]
     return samples + mix_percent.to(samples.dtype) / 100.0 * coarse
 
 

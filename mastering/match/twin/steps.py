@@ -80,11 +80,12 @@ def range_of(step: Step, name: str) -> Range:
     """The Range that a number of a step is declared with."""
     if isinstance(step, Equalizer):
         return ranges(EqBand)[name.split("_", 1)[1]]
-    return ranges(Compressor if isinstance(step, MultibandCompressor) else type(step))[name]
+    kind: Any = Compressor if isinstance(step, MultibandCompressor) else type(step)
+    return ranges(kind)[name]
 
 
 def plain(twin: TwinStep) -> Step:
-    """The step with the tensors' numbers, held inside their ranges; for tensors without a batch.
+    """The step with its tensors as numbers, to four decimals and inside their ranges; no batch.
 
     >>> plain(TwinStep(step=Saturation(), values={"drive_db": torch.tensor([3.0])})).drive_db
     3.0
@@ -97,7 +98,10 @@ def plain(twin: TwinStep) -> Step:
         found[name] = (
             own
             if tensor is None
-            else tuple(min(limits.high, max(limits.low, float(value))) for value in tensor.detach().double())
+            else tuple(
+                min(limits.high, max(limits.low, round(float(value), 4)))
+                for value in tensor.detach().double()
+            )
         )
     if isinstance(step, (LinearPhaseEq, Width)):
         return replace(step, **found)

@@ -1,4 +1,4 @@
-"""Plots: SVG for the HTML report, PNG for `measure --plot` and `compare --plot`.
+"""Plots: SVG for the HTML report; PNG of its equaliser, and for `measure --plot` and `compare --plot`.
 
 Matplotlib is imported inside functions, so importing this package costs nothing. Every curve
 differs by line style, marker and a label of its own, not by colour alone, so that the plots can
@@ -6,12 +6,13 @@ be read in grey and by colour-blind people.
 
 - `style`: colours, line styles, and a canvas that does not touch matplotlib's global state for good.
 - `series`: which curves are shown, and the arithmetic on them. `axes`: scales, labels, ticks.
-- `panels`: one drawing each onto given axes. `svg` and `png`: panels put on paper.
+- `panels`, `process`: one drawing each onto given axes. `paper`: the axes of a report's plots.
+- `svg`, `equalizer` and `png`: panels put on paper.
 """
 
+from mastering.report.plots.equalizer import equalizer_png, equalizer_svg
 from mastering.report.plots.png import compare_png, features_png
 from mastering.report.plots.svg import (
-    equalizer_svg,
     loudness_svg,
     reduction_svg,
     spectrum_svg,
@@ -21,6 +22,7 @@ from mastering.report.plots.svg import (
 
 __all__ = [
     "compare_png",
+    "equalizer_png",
     "equalizer_svg",
     "features_png",
     "loudness_svg",

@@ -23,6 +23,7 @@ Ending: TypeAlias = tuple[str, Pen, float]
 _TICKS_HZ = (20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
 _STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400)
 _SAMPLE_PT = 20.0
+_AREA_PT = 9.0
 _GAP_PT = 4.0
 
 
@@ -119,10 +120,16 @@ def _height(axes: Axes, value: float) -> float:
 
 
 def line_sample(figure: Figure, style: Pen, left_pt: float, y: float) -> None:
-    """A short piece of a pen's line, from `left_pt` points at the height `y` (0..1) of the figure."""
+    """A short piece of a pen's line or area, from `left_pt` points at the height `y` (0..1) of the figure."""
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Rectangle
 
-    width = figure.get_size_inches()[0] * 72.0
+    width, height = figure.get_size_inches() * 72.0
+    if style.fill:
+        corner = (left_pt / width, y - 0.5 * _AREA_PT / height)
+        size = (_SAMPLE_PT / width, _AREA_PT / height)
+        figure.add_artist(Rectangle(corner, *size, transform=figure.transFigure, **style.area()))
+        return
     xs = [(left_pt + share * _SAMPLE_PT) / width for share in (0.0, 0.5, 1.0)]
     options = {**style.options(), "markevery": [1]}
     figure.add_artist(Line2D(xs, [y, y, y], transform=figure.transFigure, **options))

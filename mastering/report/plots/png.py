@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mastering.errors import EnvironmentProblem, ParameterError
+from mastering.errors import ParameterError
 from mastering.measure.features import Features
 from mastering.report.compare import compare
 from mastering.report.plots import panels
 from mastering.report.plots.axes import line_sample, place
 from mastering.report.plots.series import Series
-from mastering.report.plots.style import COLOURS, MANY, PAPER, drawing, new_figure
+from mastering.report.plots.style import COLOURS, MANY, drawing, new_figure, write_png
 from mastering.report.rows import ROWS, Row
 from mastering.report.wording import shorten
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["compare_png", "features_png"]
 
-_DPI = 144
 _CELL_PT = (480.0, 300.0)
 _HEAD_PT, _LINE_PT = 14.0, 17.0
 _NAME_CHARACTERS = 52
@@ -68,7 +67,7 @@ def features_png(features_list: Sequence[Features], names: Sequence[str], path: 
         panels.crest(cells[2], series)
         panels.width(cells[3], series)
         _titles(cells, ("Spectrum", "Loudness over time", "Crest per band", "Stereo width"))
-        _write(figure, path)
+        write_png(figure, path)
 
 
 def compare_png(a: Features, b: Features, names: tuple[str, str], path: str | Path) -> None:
@@ -93,7 +92,7 @@ def compare_png(a: Features, b: Features, names: tuple[str, str], path: str | Pa
         panels.width(cells[4], series)
         _numbers(cells[5], a, b)
         _titles(cells, ("Spectrum", "Difference", "Loudness over time", "Crest per band", "Stereo width", ""))
-        _write(figure, path)
+        write_png(figure, path)
 
 
 def _series(many: Sequence[Features], labels: Sequence[str]) -> tuple[Series, ...]:
@@ -111,7 +110,6 @@ def _grid(rows: int, columns: int, head_pt: float) -> tuple[Figure, list[Axes]]:
     """A white figure with `rows` x `columns` cells under a head for the names."""
     width, height = _CELL_PT
     figure = new_figure(columns * width, rows * height + head_pt)
-    figure.patch.set_facecolor(PAPER)
     cells = [
         place(
             figure,
@@ -170,13 +168,3 @@ def _numbers(axes: Axes, a: Features, b: Features) -> None:
 def _cells(row: Row, a: Features, b: Features) -> tuple[str, str, str, str]:
     difference = row.write_difference(row.difference(a, b))
     return row.heading, row.write(row.value(a)), row.write(row.value(b)), difference
-
-
-def _write(figure: Figure, path: str | Path) -> None:
-    try:
-        figure.savefig(path, format="png", dpi=_DPI, metadata={"Software": None})
-    except OSError as error:
-        raise EnvironmentProblem(
-            f"cannot write the plot {path}: {error.strerror or error}",
-            hint="Choose a folder that exists and may be written to.",
-        ) from error

@@ -12,6 +12,7 @@ from mastering.report.plots.axes import Ending, label_ends, note
 from mastering.report.plots.panels import zero_line
 from mastering.report.plots.series import Floats, finite, last, pool
 from mastering.report.plots.style import Pen, pen
+from mastering.report.shares import Share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,24 +24,37 @@ _FLOOR_DB = -12.0
 _CEILING_DB = 24.0
 
 
-def equalizer(
-    axes: Axes, wanted_db: Sequence[float], kept_db: Sequence[float], at_hz: Floats, chain_db: Floats
-) -> None:
-    """Wanted and kept third octaves (31, or empty) and the chain's curve `chain_db` at `at_hz`."""
+def equalizer(axes: Axes, share: Share | None, at_hz: Floats, chain_db: Floats) -> None:
+    """Wanted and kept third octaves, the expected error as a band, and the chain's curve at `at_hz`."""
     zero_line(axes)
     endings: list[Ending] = []
-    for label, style, curve in (("wanted", pen("reference"), wanted_db), ("kept", pen("target"), kept_db)):
-        if curve:
-            values = finite(curve)
-            axes.plot(THIRD_OCTAVES_HZ, values, **style.options())
-            endings.append((label, style, last(values)))
+    shown = [chain_db]
+    if share is not None:
+        endings, shown = _judged(axes, share)
+        shown.append(chain_db)
     axes.plot(at_hz, chain_db, **pen("after").options())
     endings.append(("rendered", pen("after"), last(chain_db)))
-    every = np.concatenate([finite(wanted_db), finite(kept_db), chain_db])
+    every = np.concatenate(shown)
     low = max(float(np.nanmin(every)), _FLOOR_DB)
     high = min(float(np.nanmax(every)), _CEILING_DB)
     axes.set_ylim(1.15 * min(low, -2.0), 1.15 * max(high, 2.0))
     label_ends(axes, endings)
+
+
+def _judged(axes: Axes, share: Share) -> tuple[list[Ending], list[Floats]]:
+    """Draw wanted, kept and the expected error; returns labels, and all that must fit."""
+    wanted, kept = finite(share.wanted_db), finite(share.kept_db)
+    endings: list[Ending] = [("wanted", pen("reference"), last(wanted)), ("kept", pen("target"), last(kept))]
+    shown = [wanted, kept]
+    if share.error_db is not None:
+        error = finite(share.error_db)
+        low, high = kept - error, kept + error
+        axes.fill_between(THIRD_OCTAVES_HZ, low, high, **pen("error").area())
+        endings.append(("expected error", pen("error"), last(high)))
+        shown += [low, high]
+    axes.plot(THIRD_OCTAVES_HZ, wanted, **pen("reference").options())
+    axes.plot(THIRD_OCTAVES_HZ, kept, **pen("target").options())
+    return endings, shown
 
 
 def reduction(axes: Axes, lines: Sequence[tuple[str, Pen, Sequence[float]]], step_s: float) -> float:

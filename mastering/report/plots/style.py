@@ -12,7 +12,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from mastering.errors import EnvironmentProblem
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,6 +44,7 @@ _DOTTED: LineStyle = (0.0, (1.2, 1.8))
 _DASH_DOT: LineStyle = (0.0, (7.0, 2.0, 1.4, 2.0))
 _LONG: LineStyle = (0.0, (9.0, 2.0))
 _LOCK = threading.Lock()
+_DPI = 144
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,7 @@ class Pen:
         width: in points.
         marker: matplotlib marker, "" for none.
         hatch: pattern where the curve is a bar.
+        fill: opacity where it is an area; 0 for a line.
     """
 
     colour: str
@@ -60,6 +65,7 @@ class Pen:
     width: float = 1.6
     marker: str = ""
     hatch: str = ""
+    fill: float = 0.0
 
     def options(self, *, thin: bool = False) -> dict[str, Any]:
         """Keyword arguments of `Axes.plot`; `thin` for the lighter companion of a curve."""
@@ -84,12 +90,17 @@ class Pen:
             "linewidth": 1.0,
         }
 
+    def area(self) -> dict[str, Any]:
+        """Keyword arguments of `Axes.fill_between` and of patches: a quiet area without an edge."""
+        return {"color": self.colour, "alpha": self.fill, "linewidth": 0.0, "zorder": 1.2}
+
 
 _PENS = {
     "before": Pen(colour=COLOURS["before"], line=_DASHED, hatch="////"),
     "after": Pen(colour=COLOURS["after"], width=2.2),
     "reference": Pen(colour=COLOURS["reference"], line=_DOTTED, marker="o", hatch="...."),
     "target": Pen(colour=COLOURS["target"], line=_DASH_DOT, width=1.2),
+    "error": Pen(colour=COLOURS["target"], fill=0.2),
     "muted": Pen(colour=COLOURS["muted"], line=_DOTTED, width=1.2),
     "ink": Pen(colour=COLOURS["ink"], width=1.6),
 }
@@ -107,7 +118,7 @@ MANY: tuple[Pen, ...] = (
 
 
 def pen(role: str) -> Pen:
-    """The pen of "before", "after", "reference", "target", "muted" or "ink"."""
+    """The pen of "before", "after", "reference", "target", "error", "muted" or "ink"."""
     return _PENS[role]
 
 
@@ -160,3 +171,19 @@ def new_figure(width_pt: float, height_pt: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width_pt / 72.0, height_pt / 72.0))
+
+
+def write_png(figure: Figure, path: str | Path) -> None:
+    """Write a figure on white paper, the same bytes every time.
+
+    Raises:
+        EnvironmentProblem: the file cannot be written.
+    """
+    figure.patch.set_facecolor(PAPER)
+    try:
+        figure.savefig(path, format="png", dpi=_DPI, metadata={"Software": None})
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"cannot write the plot {path}: {error.strerror or error}",
+            hint="Choose a folder that exists and may be written to.",
+        ) from error

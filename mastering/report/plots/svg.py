@@ -8,27 +8,19 @@ presentation attributes, which a strict Content-Security-Policy lets through.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from mastering.report.aims import level_goal
 from mastering.report.model import Report, is_reducing
 from mastering.report.plots import panels, process
-from mastering.report.plots.axes import frequency_axis, place, time_axis
-from mastering.report.plots.series import Floats, report_series
-from mastering.report.plots.style import MANY, Pen, drawing, new_figure, pen
+from mastering.report.plots.axes import time_axis
+from mastering.report.plots.paper import WIDE_PT, halves, single
+from mastering.report.plots.series import report_series
+from mastering.report.plots.style import MANY, Pen, drawing, pen
 from mastering.report.plots.themed import figure_svg
-from mastering.report.response import chain_response_db
 from mastering.report.wording import number, quantity, shorten
 from mastering.units import db_to_gain
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 __all__ = [
-    "equalizer_svg",
     "loudness_svg",
     "reduction_svg",
     "spectrum_svg",
@@ -36,17 +28,14 @@ __all__ = [
     "width_svg",
 ]
 
-_WIDTH_PT, _HEIGHT_PT = 460.0, 290.0
-_LEFT_PT, _BOTTOM_PT, _RIGHT_PT, _TOP_PT = 46.0, 40.0, 108.0, 10.0
-_WIDE_PT, _NAME_LENGTH = 128.0, 16
-"""Margin for long labels, and the longest name of a compressor band."""
-_CURVE_HZ: Floats = np.geomspace(20.0, 20_000.0, 181)
+_NAME_LENGTH = 16
+"""Longest name of a compressor band."""
 
 
 def spectrum_svg(report: Report) -> str:
     """Third-octave spectrum before, after and of the reference; mid thick, side thin."""
     with drawing():
-        figure, axes = _single()
+        figure, axes = single()
         panels.spectrum(axes, report_series(report))
         text = (
             "Third-octave spectrum, each against its own average. Tilt before "
@@ -63,7 +52,7 @@ def loudness_svg(report: Report) -> str:
     if wanted is not None and wanted.source != "input":
         goal = ("reference" if wanted.source == "reference" else "target", wanted.lufs)
     with drawing():
-        figure, axes = _single(right_pt=_WIDE_PT)
+        figure, axes = single(right_pt=WIDE_PT)
         panels.loudness(axes, report_series(report)[:2], goal)
         text = (
             "Short-term loudness over time. "
@@ -76,7 +65,7 @@ def loudness_svg(report: Report) -> str:
 def width_svg(report: Report) -> str:
     """Side against mid per third octave before, after and of the reference."""
     with drawing():
-        figure, axes = _single()
+        figure, axes = single()
         panels.width(axes, report_series(report))
         text = (
             "Stereo width: side level against mid level per third octave. Correlation before "
@@ -84,26 +73,6 @@ def width_svg(report: Report) -> str:
             f"after {number(report.after.correlation, decimals=2)}."
         )
         return figure_svg(figure, "width", text)
-
-
-def equalizer_svg(report: Report) -> str:
-    """What the matcher wanted and kept, and what the chain's equalisers do, on mid and on side."""
-    match = report.match
-    chain = chain_response_db(report.recipe.chain, _CURVE_HZ, report.before.sample_rate)
-    wanted = (match.wanted_mid_db, match.wanted_side_db) if match else ((), ())
-    kept = (match.kept_mid_db, match.kept_side_db) if match else ((), ())
-    with drawing():
-        figure, halves = _halves()
-        for index, (axes, name) in enumerate(zip(halves, ("Mid", "Side"), strict=True)):
-            process.equalizer(axes, wanted[index], kept[index], _CURVE_HZ, chain[index])
-            axes.set_ylabel(f"{name} gain (dB)")
-            frequency_axis(axes, named=index == 1)
-        text = (
-            "Equaliser on mid and side: wanted by the matcher, kept of that, rendered by the chain. "
-            f"The chain's mid gain goes from {number(float(chain[0].min()), signed=True)} "
-            f"to {number(float(chain[0].max()), signed=True)} dB."
-        )
-        return figure_svg(figure, "equalizer", text)
 
 
 def reduction_svg(report: Report) -> str:
@@ -116,7 +85,7 @@ def reduction_svg(report: Report) -> str:
     for index, (name, values) in enumerate(working):
         lines.append((shorten(name, _NAME_LENGTH), MANY[1 + index % (len(MANY) - 1)], values))
     with drawing():
-        figure, axes = _single(right_pt=_WIDE_PT)
+        figure, axes = single(right_pt=WIDE_PT)
         deepest = process.reduction(axes, lines, curves.step_s)
         axes.set_ylabel("Gain reduction (dB)")
         time_axis(
@@ -133,7 +102,7 @@ def waveform_svg(report: Report) -> str:
     curves, limiter = report.curves, report.recipe.chain.limiter
     ceiling = None if limiter is None else db_to_gain(limiter.ceiling_dbtp)
     with drawing():
-        figure, (upper, lower) = _halves()
+        figure, (upper, lower) = halves()
         process.waveform(upper, curves.before_peak, curves.step_s, "before", None)
         process.waveform(lower, curves.after_peak, curves.step_s, "after", ceiling)
         length_s = curves.step_s * max(len(curves.before_peak), len(curves.after_peak))
@@ -145,16 +114,3 @@ def waveform_svg(report: Report) -> str:
             f"after {quantity(report.after.true_peak_dbtp, 'dBTP', decimals=2)}."
         )
         return figure_svg(figure, "waveform", text)
-
-
-def _single(*, right_pt: float = _RIGHT_PT) -> tuple[Figure, Axes]:
-    figure = new_figure(_WIDTH_PT, _HEIGHT_PT)
-    return figure, place(figure, _LEFT_PT, _BOTTOM_PT, right_pt, _TOP_PT)
-
-
-def _halves() -> tuple[Figure, tuple[Axes, Axes]]:
-    """A figure with one plot above another."""
-    figure = new_figure(_WIDTH_PT, _HEIGHT_PT)
-    middle = 0.5 * (_HEIGHT_PT + _BOTTOM_PT - _TOP_PT)
-    upper = place(figure, _LEFT_PT, middle + 7.0, _RIGHT_PT, _TOP_PT)
-    return figure, (upper, place(figure, _LEFT_PT, _BOTTOM_PT, _RIGHT_PT, _HEIGHT_PT - middle + 7.0))
