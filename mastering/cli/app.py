@@ -19,6 +19,7 @@ _COMMANDS = {
     "apply": "Apply a saved recipe or a chain to audio.",
     "measure": "Measure loudness, peaks, dynamics, spectrum and width.",
     "compare": "Compare two files side by side.",
+    "train": "Make a style of your own from a folder of your finished masters.",
     "presets": "List, show and check styles, targets and chains.",
     "demo": "Render a short piece and master it.",
     "doctor": "Check versions, codecs and folders, and say what is missing.",

@@ -76,7 +76,7 @@ class Judgement:
         matcher: who judged.
         mid_db, width_db: gains of mid and extra gains of side (31) that mastering would make.
         error_mid_db, error_width_db: expected absolute errors of these (31).
-        crest_db: change of crest in the wide bands (4); only less is acted on.
+        compressors: of the wide bands, places of their numbers [4, 4] (`mastering.match.bandwise`).
         plr_db: change of the peak to loudness ratio; only less is acted on.
     """
 
@@ -85,7 +85,7 @@ class Judgement:
     width_db: Curve
     error_mid_db: Curve
     error_width_db: Curve
-    crest_db: tuple[float, ...]
+    compressors: Curve
     plr_db: float
 
 
@@ -295,8 +295,10 @@ class _Match:
                 f"{goal:.1f} dB); it was not compressed.",
             )
             return []
-        crest_db = self.judgement.crest_db if self.judgement is not None else None
-        return dynamics.compressors(self.request, self.own.mid_db + tone, tone, plr_db, crest_db)
+        after_tone_db = self.own.mid_db + tone
+        if self.judgement is not None:
+            return dynamics.judged_compressors(self.request, after_tone_db, tone, self.judgement.compressors)
+        return dynamics.compressors(self.request, after_tone_db, tone, plr_db)
 
     def _colour(self) -> list[Step]:
         style = self.request.style

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from mastering.chain import Compressor
 from mastering.dsp.dynamics import static_gain_db
 
-__all__ = ["Distribution", "compressor_for", "joined"]
+__all__ = ["Distribution", "compressor_for", "joined", "mean_reduction_db"]
 
 KNEE_DB = 6.0
 MAX_RATIO = 4.0
@@ -67,6 +67,12 @@ def joined(bands: list[Distribution]) -> Distribution:
     return Distribution(levels_db=10.0 * np.log10(power))
 
 
+def mean_reduction_db(band: Distribution, threshold_dbfs: float, ratio: float) -> float:
+    """Mean gain reduction of the louder half of the time, by the static curve."""
+    after = band.compressed(threshold_dbfs, ratio)
+    return float(np.mean((band.levels_db - after.levels_db)[len(_POINTS) // 2 :]))
+
+
 def compressor_for(
     band: Distribution,
     *,
@@ -109,8 +115,8 @@ def _solve(band: Distribution, threshold_dbfs: float, wanted_db: float, max_mean
     for _ in range(20):
         ratio = 0.5 * (low + high)
         after = band.compressed(threshold_dbfs, ratio)
-        mean_db = float(np.mean((band.levels_db - after.levels_db)[len(_POINTS) // 2 :]))
-        if band.crest_db - after.crest_db > wanted_db or mean_db > max_mean_db:
+        too_deep = mean_reduction_db(band, threshold_dbfs, ratio) > max_mean_db
+        if band.crest_db - after.crest_db > wanted_db or too_deep:
             high = ratio
         else:
             low = ratio

@@ -9,12 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from mastering.chain import Compressor, MultibandCompressor, Step
+from mastering.match.bandwise import compressor_from
 from mastering.match.density import Distribution, compressor_for, joined
 from mastering.match.tone import CENTRES_HZ, Curve
 from mastering.measure.features import BAND_EDGES_HZ
 from mastering.ports import MatchRequest
 
-__all__ = ["compressors", "denser_already", "plr_goal_db"]
+__all__ = ["compressors", "denser_already", "judged_compressors", "plr_goal_db"]
 
 AUTO_SHARE = 0.5
 """Share of a difference in crest or peak to loudness ratio that `auto` takes for mastering."""
@@ -70,11 +71,7 @@ def plr_goal_db(request: MatchRequest, judged_db: float | None = None) -> float 
 
 
 def compressors(
-    request: MatchRequest,
-    after_tone_db: Curve,
-    tone_db: Curve,
-    plr_db: float | None,
-    judged_crest_db: tuple[float, ...] | None = None,
+    request: MatchRequest, after_tone_db: Curve, tone_db: Curve, plr_db: float | None
 ) -> list[Step]:
     """Multiband and bus compressor of a request.
 
@@ -83,13 +80,9 @@ def compressors(
         after_tone_db: third-octave levels (31) of the input after the tone curve.
         tone_db: the tone curve (31).
         plr_db: as from `plr_goal_db`.
-        judged_crest_db: changes of the bands' crests (4) that a learned judgement asks for.
     """
     bands = _distributions(request, after_tone_db, tone_db)
-    if judged_crest_db is not None:
-        wanted = [max(0.0, -change_db) for change_db in judged_crest_db]
-    else:
-        wanted = _crest_reductions_db(request) if _clearly_less_dense(request) else [0.0] * len(bands)
+    wanted = _crest_reductions_db(request) if _clearly_less_dense(request) else [0.0] * len(bands)
     found = [
         compressor_for(
             band,
@@ -105,6 +98,20 @@ def compressors(
     steps: list[Step] = [_multiband(found)] if any(found) else []
     bus = _bus(request, joined(bands), plr_db, max(wanted) if any(found) else 0.0)
     return [*steps, bus] if bus is not None else steps
+
+
+def judged_compressors(
+    request: MatchRequest, after_tone_db: Curve, tone_db: Curve, places: Curve
+) -> list[Step]:
+    """The multiband compressor that a learned judgement asks for, by places of its numbers [4, 4]."""
+    bands = _distributions(request, after_tone_db, tone_db)
+    found = [
+        compressor_from(row, band, request.limits.max_compression_db)
+        for row, band in zip(places, bands, strict=True)
+    ]
+    glue = _bus(request, joined(bands), None, 0.0)
+    steps: list[Step] = [_multiband(found)] if any(found) else []
+    return [*steps, glue] if glue is not None else steps
 
 
 def _clearly_less_dense(request: MatchRequest) -> bool:

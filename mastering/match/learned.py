@@ -73,7 +73,7 @@ class LearnedMatcher:
             width_db=_curve(said.side),
             error_mid_db=_curve(said.error_mid),
             error_width_db=_curve(said.error_side),
-            crest_db=tuple(said.crest.tolist()),
+            compressors=_curve(said.compressor),
             plr_db=said.plr,
         )
 

@@ -86,8 +86,9 @@ def _tone_split(report: Report, tone: Share, width: Share | None) -> str:
         )
     doing = "next to nothing" if find_regions(_compared(tone.kept_db), threshold_db=AUDIBLE_DB) else "nothing"
     if width is not None and _told_together(tone, width):
+        where = " in tone and width" if report.recipe.chain.steps else ""
         return (
-            f"{judge} found {doing} to do: the differences to {other} (tone {size} dB, width "
+            f"{judge} found {doing} to do{where}: the differences to {other} (tone {size} dB, width "
             f"{number(width.whole_mean_db)} dB on average) look like music."
         )
     return (

@@ -7,20 +7,15 @@ towards a usual one, as if PRIOR_SONGS more songs had been heard.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from mastering.codec import to_plain
 from mastering.match.tone import mean_spectrum
 from mastering.measure.features import Features
 from mastering.report.wording import duration
 from mastering.styles import Limits, Style
 
-__all__ = ["CEILING_DBTP", "style_of", "style_toml"]
+__all__ = ["CEILING_DBTP", "style_of"]
 
 Array = npt.NDArray[np.float64]
 
@@ -69,21 +64,6 @@ def style_of(name: str, masters: tuple[Features, ...], limits: Limits, version: 
         limits=limits,
         model=name,
     )
-
-
-def style_toml(style: Style) -> str:
-    """The style as the file that `library.load_style` reads."""
-    plain = {key: value for key, value in to_plain(style).items() if value is not None}
-    tables = {key: value for key, value in plain.items() if isinstance(value, Mapping)}
-    lines = [_row(key, value) for key, value in plain.items() if key not in tables]
-    for name, table in tables.items():
-        lines += ["", f"[{name}]", *(_row(key, value) for key, value in table.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _row(key: str, value: Any) -> str:
-    """One entry: JSON's texts, numbers and lists of numbers are TOML's too."""
-    return f"{key} = {json.dumps(value, ensure_ascii=False)}"
 
 
 def _spread(values: Array, usual_db: float) -> Array:

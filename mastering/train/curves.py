@@ -93,7 +93,7 @@ def width(rng: np.random.Generator) -> Curve:
 
 def _mean_db(shape: str, frequency_hz: float, gain_db: float, q: float) -> Curve:
     """Mean power gain inside each third octave of a filter, in dB."""
-    section = design(shape, frequency_hz, gain_db, q, _RATE)  # type: ignore[arg-type]  # one of the literals
+    section = design(shape, frequency_hz, gain_db, q, _RATE)
     places = (CENTRES_HZ[:, None] * 10.0 ** (_FINE / 10.0)).ravel()
     gains = magnitude_db(section, places, _RATE).reshape(len(CENTRES_HZ), -1)
     return np.asarray(10.0 * np.log10(np.mean(10.0 ** (np.maximum(gains, -90.0) / 10.0), axis=1)))

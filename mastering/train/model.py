@@ -152,7 +152,7 @@ class MatchNet(nn.Module):
             "trust": trust,
             "crest": 6.0 * torch.tanh(piece[:, :4]),
             "plr": 6.0 * torch.tanh(piece[:, 4]),
-            "compressor": places.unflatten(-1, (4, 4)),
+            "compressor": places.reshape(-1, 4, 4),
         }
 
 

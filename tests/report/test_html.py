@@ -227,6 +227,37 @@ def test_plots_are_described(reports: dict[str, Report], pages: dict[str, str]) 
     assert len([tag for tag, _ in page.tags if tag == "figcaption"]) == 6
 
 
+def test_the_judgement_is_a_table_that_says_what_its_words_mean(
+    reports: dict[str, Report], pages: dict[str, str]
+) -> None:
+    document = rendered(reports["judged"], pages)
+    part = document.split('<h2 id="judgement">')[1].split("</section>")[0]
+    rows = dict(re.findall(r'<th scope="row">(.*?)</th>(.*?)</tr>', part))
+    cells = {name: re.findall(r"<td>(.*?)</td>", row) for name, row in rows.items()}
+    assert cells["Difference"][1] == "2.0 dB"
+    assert cells["Matched"][1] == "0.6 dB (30 %)"
+    assert cells["Left"][1] == "1.4 dB"
+    assert cells["Expected error"] == ["0.8 dB", "1.2 dB"]
+    assert cells["How sure"] == ["fairly sure", "fairly sure"]
+    text = Page(document).text
+    assert "Made by the matcher 'learned' 0.1.0: a trained model judged" in text
+    assert "Sure: the expected error is at most 0.5 dB in tone, 1 dB in width, or 25 % of" in text
+    assert "The band is how far off the matcher expects to be." in text
+
+
+def test_the_judgement_shows_what_is_known(reports: dict[str, Report], pages: dict[str, str]) -> None:
+    typed = Page(rendered(reports["typed"], pages)).text
+    assert "the amount was typed (50 %), not judged" in typed
+    assert "How sure" not in typed
+    mono = rendered(reports["judged_mono"], pages).split('<h2 id="judgement">')[1].split("</section>")[0]
+    assert ">Tone</th>" in mono
+    assert ">Width</th>" not in mono
+    odd = rendered(reports["odd_errors"], pages).split('<h2 id="judgement">')[1].split("</section>")[0]
+    assert odd.count("<td>unknown</td>") == 2
+    for name in ("apply", "style", "level_only", "silence"):
+        assert 'id="judgement"' not in rendered(reports[name], pages), name
+
+
 def test_the_equaliser_is_left_out_where_there_is_none(
     reports: dict[str, Report], pages: dict[str, str]
 ) -> None:

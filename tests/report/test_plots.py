@@ -17,12 +17,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from mastering.errors import EnvironmentProblem, ParameterError
-from mastering.measure.features import Features
+from mastering.measure.features import THIRD_OCTAVES_HZ, Features
 from mastering.report import plots
 from mastering.report.model import Curves, Report
+from mastering.report.plots import process
 from mastering.report.plots.axes import _spread, time_axis
 from mastering.report.plots.series import pool
 from mastering.report.plots.style import COLOURS, MANY, pen
+from mastering.report.shares import shares_of
 from mastering.target import DeliverySpec, Recipe
 
 SVG = {
@@ -76,7 +78,7 @@ def test_axes_say_their_units_and_curves_their_names(reports: dict[str, Report])
     assert {"Time (min:s)", "Short-term loudness (LUFS)", "target -14.0"} <= set(
         texts(plots.loudness_svg(normal))
     )
-    assert {"wanted", "kept", "rendered", "Mid gain (dB)", "Side gain (dB)"} <= set(
+    assert {"wanted", "kept", "rendered", "Mid gain (dB)", "Extra side gain (dB)"} <= set(
         texts(plots.equalizer_svg(normal))
     )
     assert {"Gain reduction (dB)", "limiter", "below 120 Hz", "120 Hz to 5 kHz", "above 5 kHz"} <= set(
@@ -84,6 +86,57 @@ def test_axes_say_their_units_and_curves_their_names(reports: dict[str, Report])
     )
     assert {"Before (FS = 1)", "After (FS = 1)", "ceiling"} <= set(texts(plots.waveform_svg(normal)))
     assert "Side against mid (dB)" in texts(plots.width_svg(normal))
+
+
+def test_the_expected_error_is_a_band_with_its_name_and_its_number(reports: dict[str, Report]) -> None:
+    judged, plain = plots.equalizer_svg(reports["judged"]), plots.equalizer_svg(reports["normal"])
+    assert texts(judged).count("expected error") == 2
+    assert "expected error" not in texts(plain)
+    label = ET.fromstring(judged).get("aria-label") or ""
+    assert "The band around kept is the matcher's expected error" in label
+    assert "0.8 dB on mid and 1.2 dB on side beyond mid." in label
+    assert "expected error" not in (ET.fromstring(plain).get("aria-label") or "")
+    quiet = [e for e in ET.fromstring(judged).iter() if e.get("fill", "").startswith("var(--target")]
+    opacity = [float(e.get("opacity") or e.get("fill-opacity") or 1.0) for e in quiet]
+    assert opacity.count(0.2) == 4, "two bands and their two samples"
+
+
+def test_the_band_lies_around_what_was_kept(reports: dict[str, Report]) -> None:
+    tone, _ = shares_of(reports["judged"])
+    assert tone is not None
+    axes = Figure().add_axes((0.1, 0.1, 0.6, 0.8))
+    process.equalizer(axes, tone, np.array([20.0, 20_000.0]), np.zeros(2))
+    (band,) = axes.collections
+    edge = band.get_paths()[0].vertices
+    match = reports["judged"].match
+    assert match is not None
+    around = zip(THIRD_OCTAVES_HZ, match.kept_mid_db, match.expected_error_mid_db, strict=True)
+    for at_hz, kept, error in around:
+        heights = edge[np.isclose(edge[:, 0], at_hz), 1]
+        assert heights.max() == pytest.approx(kept + error)
+        assert heights.min() == pytest.approx(kept - error)
+    assert axes.get_ylim()[0] < min(np.subtract(match.kept_mid_db, match.expected_error_mid_db))
+
+
+@pytest.mark.parametrize("name", ["level_only", "judged_mono", "odd_errors"])
+def test_no_band_where_nothing_was_judged(name: str, reports: dict[str, Report]) -> None:
+    bands = {"level_only": 0, "judged_mono": 1, "odd_errors": 1}
+    shown = texts(plots.equalizer_svg(reports[name]))
+    assert shown.count("expected error") == bands[name]
+    assert ("there is no side signal" in shown) == (name == "judged_mono")
+
+
+def test_the_equaliser_is_a_png_too(reports: dict[str, Report], tmp_path: Path) -> None:
+    plots.equalizer_png(reports["judged"], tmp_path / "judged.png")
+    plots.equalizer_png(reports["normal"], tmp_path / "normal.png")
+    judged, normal = pixels(tmp_path / "judged.png"), pixels(tmp_path / "normal.png")
+    assert np.median(judged) == 1.0, "white paper"
+    tint = np.array([0.91, 0.84, 0.89])  # a fifth of the target's colour on white
+    shares = [float((np.abs(image - tint).max(axis=2) < 0.015).mean()) for image in (judged, normal)]
+    assert shares[0] > 0.03
+    assert shares[1] < 0.001
+    with pytest.raises(EnvironmentProblem, match="cannot write the plot"):
+        plots.equalizer_png(reports["judged"], tmp_path / "missing" / "x.png")
 
 
 def test_idle_bands_are_not_drawn_and_names_come_as_they_are(new_report: Callable[..., Report]) -> None:

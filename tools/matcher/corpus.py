@@ -24,7 +24,7 @@ from mastering.train.degrade import degrade
 from mastering.train.takes import measure, save
 from matcher import finish, midi, remix
 
-__all__ = ["DEV_PIECES", "Folders", "build"]
+__all__ = ["DEV_PIECES", "Folders", "build", "build_items"]
 
 SECONDS = 64.0
 VERSIONS = 6
@@ -33,6 +33,9 @@ DEV_MULTITRACKS = ("6.Caesium",)
 DEV_PIECES = ("speed", "title", "drowning")
 REMIXES = {"train": 55, "dev": 24}
 SONGS = {"train": range(21, 601, 3), "dev": range(801, 860, 3)}
+ITEM_STRIDE = 3
+"""Every third MIDI song also gives a case with sound."""
+
 BANDS = {"train": range(100, 150), "dev": range(150, 156)}
 
 
@@ -73,6 +76,31 @@ def build(folders: Folders, out: Path, jobs: int, say: Callable[[str], None] = p
             pool.map(_make_group, groups, [folders] * len(groups), [out] * len(groups))
         ):
             say(f"{count + 1}/{len(groups)} {names}")
+
+
+def build_items(folders: Folders, out: Path, jobs: int, say: Callable[[str], None] = print) -> None:
+    """Make the cases with sound for the last stage (`mastering.train.dynamics`) that are not there yet."""
+    out.mkdir(parents=True, exist_ok=True)
+    tasks = [
+        Task(split, family, "item", number)
+        for split in ("dev", "train")
+        for family, songs in (("midi", SONGS[split][::ITEM_STRIDE]), ("band", BANDS[split]))
+        for number in songs
+    ]
+    missing = [task for task in tasks if not (out / task.file_name).exists()]
+    with ProcessPoolExecutor(jobs) as pool:
+        for count, name in enumerate(
+            pool.map(_make_item, missing, [folders] * len(missing), [out] * len(missing))
+        ):
+            say(f"{count + 1}/{len(missing)} {name}")
+
+
+def _make_item(task: Task, folders: Folders, out: Path) -> str:
+    from mastering.train.dynamics import draw_item, save_item
+
+    rng = task.rng()
+    save_item(draw_item(_song(task, folders, {}, rng), rng), out / task.file_name)
+    return task.file_name
 
 
 def _groups() -> Iterator[list[Task]]:
