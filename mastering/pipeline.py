@@ -16,6 +16,7 @@ from mastering.chain import Limiter, MasteringChain
 from mastering.dsp.limiter import LimiterCore, predict_reduction, times
 from mastering.host.render import Rendered, reblock
 from mastering.match.level import LimiterPlan, Survey, Surveyor, plan_limiter
+from mastering.measure.chunks import joined as joined_chunks
 from mastering.measure.features import Features, analyse
 from mastering.measure.loudness import KPower, gated_loudness
 from mastering.measure.peaks import TruePeakMeter
@@ -284,6 +285,7 @@ def album_features(songs: Sequence[Features]) -> Features:
         duration_s=sum(song.duration_s for song in songs),
         sample_rate=min(song.sample_rate for song in songs),
         channels=max(song.channels for song in songs),
+        chunks=joined_chunks([song.chunks for song in songs]),
     )
 
 

@@ -151,7 +151,24 @@ def _decoder(name: str, codec: str) -> Finding:
 
 def _models() -> Iterator[Finding]:
     yield from _matchers()
-    yield Finding(group="models", name="model weights", found="no model weights are needed yet")
+    yield _weights()
+
+
+def _weights() -> Finding:
+    """The shipped weights: there, and with the digest of their card."""
+    from mastering.errors import TonmeisterError
+    from mastering.io.weights import load_weights
+    from mastering.match.learned import MODEL, shipped_models
+
+    try:
+        ref, _ = load_weights(shipped_models(), MODEL)
+    except TonmeisterError as error:
+        return Finding(
+            group="models", name="weights", found=error.message, state="broken", hint=error.hint
+        )
+    return Finding(
+        group="models", name="weights", found=f"{ref.name} {ref.version}, sha256 {ref.sha256[:12]}…, as its card says"
+    )
 
 
 def _matchers() -> Iterator[Finding]:

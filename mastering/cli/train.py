@@ -20,7 +20,7 @@ from mastering.report.wording import clean, duration, number
 
 if TYPE_CHECKING:
     from mastering.train.masters import Master, Masters
-    from mastering.train.personal import Order, Outcome
+    from mastering.train.personal import Outcome
 
 __all__ = ["command"]
 
@@ -123,7 +123,7 @@ def _audio_files(folder: Path) -> list[Path]:
     if items[0].failure is not None:
         raise AudioFileError(
             f"{items[0].failure.message}; {NEEDED}",
-            hint=f"Files named *{MASTER_MARK}.* do not count: tonmeister itself made them. Rename those you mean.",
+            hint=f"Files named *{MASTER_MARK}.* do not count: tonmeister itself made them.",
             code="no_audio",
         )
     return [item.path for item in items]
@@ -140,8 +140,8 @@ def _trainer(options: dict[str, Any]) -> Callable[[Masters, Callable[[str, float
         from mastering.train import personal
     except (ImportError, OSError) as error:
         raise EnvironmentProblem(
-            f"PyTorch, which training needs, does not load: {error}",
-            hint="It comes with tonmeister: install it again with pip install --force-reinstall torch.",
+            f"what training needs does not load: {error}",
+            hint="PyTorch comes with tonmeister: put it right with pip install --force-reinstall torch.",
             code="torch_missing",
         ) from error
     base = personal.load_base()
@@ -195,8 +195,8 @@ def _verdict(outcome: Outcome) -> list[str]:
     songs = f"{len(outcome.held)} song{'' if len(outcome.held) == 1 else 's'} kept back"
     if not trial.improved:
         return [
-            f"Fine-tuning on {len(outcome.trained)} songs did not help on {songs}: the shipped weights judge, "
-            "with your masters as their reference."
+            f"Fine-tuning on {len(outcome.trained)} songs did not help on {songs}: the shipped weights "
+            "judge, with your masters as their reference."
         ]
     return [
         f"Fine-tuned on {len(outcome.trained)} songs. What is left of a degradation of {songs}, medians:",

@@ -27,6 +27,7 @@ from mastering.chain import (
     Width,
 )
 from mastering.match import dynamics
+from mastering.match.refine import refine
 from mastering.match.tone import (
     CENTRES_HZ,
     JUDGED,
@@ -65,7 +66,7 @@ class ClosedFormMatcher:
 
     def match(self, request: MatchRequest) -> MatchResult:
         """A chain for the request; level and ceiling are closed in on by the pipeline."""
-        return match_by_formulas(request)
+        return refine(match_by_formulas(request), request)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -273,10 +273,10 @@ def _chunks(
     """Features, levels and mask of a piece's chunks."""
     count = min(len(piece.chunks_mid), MAX_CHUNKS)
     levels = np.stack([piece.chunks_mid, piece.chunks_side], axis=1)[:count]
-    deviations = levels - levels.mean(axis=0)
+    deviations = levels - levels.mean(axis=0) if count else levels
     loudness = deviations[:, 0, JUDGED].mean(axis=1, keepdims=True)
     crest = piece.chunk_crest[:count] - 6.0
-    rows = np.concatenate([deviations.reshape(count, -1), crest, loudness], axis=1)
+    rows = np.concatenate([deviations.reshape(count, 2 * BANDS), crest, loudness], axis=1)
     features = np.zeros((MAX_CHUNKS, CHUNK_FEATURES), np.float32)
     features[:count] = 0.15 * np.clip(rows, -30.0, 30.0)
     padded = np.zeros((MAX_CHUNKS, 2, BANDS), np.float32)

@@ -25,6 +25,7 @@ from mastering.match import network
 from mastering.match.closed_form import Judgement, match_by_formulas
 from mastering.match.evidence import Piece, piece_of, weigh
 from mastering.match.exemplar import exemplar_of
+from mastering.match.refine import refine
 from mastering.match.tone import Curve
 from mastering.ports import MatchRequest, MatchResult
 
@@ -51,11 +52,7 @@ class LearnedMatcher:
     def match(self, request: MatchRequest) -> MatchResult:
         """A chain for the request; level and ceiling are closed in on by the pipeline."""
         judgement = self._judge(request) if request.amount_percent is None else None
-        result = match_by_formulas(request, judgement)
-        if request.refine_steps and request.excerpt is not None:
-            from mastering.match.refine import refine
-
-            result = refine(result, request)
+        result = refine(match_by_formulas(request, judgement), request)
         return _named(result) if judgement is None else result
 
     def _judge(self, request: MatchRequest) -> Judgement | None:

@@ -74,6 +74,7 @@ def fits(weights: Weights) -> bool:
         shapes.get("chunk_in.weight") == CHUNK_FEATURES
         and shapes.get("token.weight") == BAND_FEATURES + 2 * HEADS
         and shapes.get("whole.weight") == 256 + SCALARS
+        and shapes.get("compressor_out.bias") == 4 * 4
         and _blocks(weights) > 0
     )
 

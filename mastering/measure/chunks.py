@@ -12,6 +12,8 @@ Conventions
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -19,7 +21,7 @@ from mastering.dsp.jit import kernel
 from mastering.measure.bands import in_db
 from mastering.measure.features import CHUNK_PERCENTILES, Chunks
 
-__all__ = ["MAX_CHUNKS", "chunk_arrays", "chunks"]
+__all__ = ["MAX_CHUNKS", "chunk_arrays", "chunks", "joined"]
 
 MAX_CHUNKS = 30
 
@@ -59,6 +61,29 @@ def chunks(spectra: Powers, dynamics: Powers) -> Chunks:
         crest_db=_rows(crests),
         mid_percentiles_db=_rows(percentiles[:, 0]),
         side_percentiles_db=_rows(percentiles[:, 1]),
+    )
+
+
+def joined(pieces: Sequence[Chunks]) -> Chunks:
+    """Chunks of several songs as those of one: taken evenly from all of them; percentiles are averaged."""
+    pieces = [piece for piece in pieces if piece.mid_db]
+    if not pieces:
+        return Chunks()
+
+    def rows(name: str) -> tuple[tuple[float, ...], ...]:
+        every = [row for piece in pieces for row in getattr(piece, name)]
+        chosen = np.linspace(0, len(every) - 1, min(len(every), MAX_CHUNKS)).round().astype(int)
+        return tuple(every[i] for i in chosen.tolist())
+
+    def mean(name: str) -> tuple[tuple[float, ...], ...]:
+        return _rows(np.mean([getattr(piece, name) for piece in pieces], axis=0))
+
+    return Chunks(
+        mid_db=rows("mid_db"),
+        side_db=rows("side_db"),
+        crest_db=rows("crest_db"),
+        mid_percentiles_db=mean("mid_percentiles_db"),
+        side_percentiles_db=mean("side_percentiles_db"),
     )
 
 

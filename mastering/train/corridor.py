@@ -7,15 +7,19 @@ towards a usual one, as if PRIOR_SONGS more songs had been heard.
 
 from __future__ import annotations
 
+from dataclasses import fields
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
+from mastering.codec import to_plain
 from mastering.match.tone import mean_spectrum
 from mastering.measure.features import Features
 from mastering.report.wording import duration
 from mastering.styles import Limits, Style
 
-__all__ = ["CEILING_DBTP", "style_of"]
+__all__ = ["CEILING_DBTP", "style_of", "table_of"]
 
 Array = npt.NDArray[np.float64]
 
@@ -23,7 +27,7 @@ CEILING_DBTP = -1.0
 
 PRIOR_SONGS = 3.0
 _TONE_DB, _SIDE_DB, _DYNAMICS_DB = 2.0, 4.0, 1.5
-"""Usual spreads of third octaves, of side to mid and of crest and peak to loudness ratio: as in balanced.toml."""
+"""Usual spreads of third octaves, side to mid, and crest and peak to loudness ratio: as in balanced.toml."""
 
 _NOTHING_DB = -60.0
 """Mean levels this far below the curve's own mean are no tone to hold a mix to."""
@@ -64,6 +68,13 @@ def style_of(name: str, masters: tuple[Features, ...], limits: Limits, version: 
         limits=limits,
         model=name,
     )
+
+
+def table_of(style: Style) -> dict[str, Any]:
+    """The style as the table of its file: what differs from the defaults, and the schema."""
+    usual = {field.name: field.default for field in fields(Style)}
+    kept = [name for name, value in usual.items() if name == "schema" or getattr(style, name) != value]
+    return {name: to_plain(getattr(style, name)) for name in kept}
 
 
 def _spread(values: Array, usual_db: float) -> Array:

@@ -29,6 +29,7 @@ __all__ = [
     "Master",
     "Masters",
     "gather",
+    "part_of",
 ]
 
 MIN_MASTERS = 3
@@ -98,7 +99,7 @@ def gather(
     left_out: list[LeftOut] = []
     for done, path in enumerate(files):
         try:
-            master = _measured(path, lambda share, done=done: progress((done + share) / len(files)))
+            master = _measured(path, part_of(progress, done, len(files)))
         except AudioFileError as error:
             left_out.append(LeftOut(path=path, code=error.code, reason=_reason(error, path)))
             continue
@@ -112,6 +113,11 @@ def gather(
     if len(used) < MIN_MASTERS or masters.duration_s < MIN_TOTAL_S:
         raise _too_little(masters)
     return masters
+
+
+def part_of(progress: Callable[[float], None], done: int, count: int) -> Callable[[float], None]:
+    """The progress of one piece of work out of `count`, `done` of which are done."""
+    return lambda share: progress((done + share) / count)
 
 
 def _measured(path: Path, progress: Callable[[float], None]) -> Master:

@@ -88,8 +88,11 @@ class _Change:
 def draw_case(takes: Sequence[Take], rng: np.random.Generator, kind: str | None = None) -> Case:
     """A random case of random (or the given) kind."""
     kind = kind or str(rng.choice(list(KINDS), p=list(KINDS.values())))
-    take = _varied(takes, rng)
-    first, second = _spans(take, rng)
+    while True:
+        take = _varied(takes, rng)
+        first, second = _spans(take, rng)
+        if _sounds(take, first) and _sounds(take, second):
+            break
     nothing = _Change(version=0, mid=np.zeros(31), side=np.zeros(31))
     if kind == "undo":
         before, after, heard = _drawn(take, rng), nothing, _stretch(take, second, nothing)
@@ -101,9 +104,11 @@ def draw_case(takes: Sequence[Take], rng: np.random.Generator, kind: str | None 
         heard = _stretch(take, second, after)
     else:
         other = _varied(takes, rng)
+        while not _sounds(other, span := _spans(other, rng)[0]):
+            other = _varied(takes, rng)
         before = nothing
         after = _curves_only(rng) if rng.random() < 0.8 else nothing
-        heard = _stretch(other, _spans(other, rng)[0], after)
+        heard = _stretch(other, span, after)
     own = _stretch(take, first, before)
     truth_levels, truth_crest, truth_plr_db = _outcome(take, first, after)
     change = truth_levels - own.levels
@@ -114,6 +119,11 @@ def draw_case(takes: Sequence[Take], rng: np.random.Generator, kind: str | None 
         plr=truth_plr_db - own.piece.plr_db,
         kind=kind,
     )
+
+
+def _sounds(take: Take, span: slice) -> bool:
+    """Whether a stretch has music in it: more than -60 dBFS in mid on average."""
+    return bool(take.spectra[0, span, 0].sum(axis=1).mean() > 1e-6)
 
 
 def _varied(takes: Sequence[Take], rng: np.random.Generator) -> Take:

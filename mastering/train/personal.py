@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from mastering import library
-from mastering.codec import to_plain
 from mastering.errors import ModelError
 from mastering.io.weights import ModelRef, load_weights
 from mastering.jobspec import Progress, ignore_progress
@@ -23,7 +22,7 @@ from mastering.match import learned, network
 from mastering.match.evidence import joined, piece_of
 from mastering.match.exemplar import arrays_of
 from mastering.styles import Style
-from mastering.train.corridor import style_of
+from mastering.train.corridor import style_of, table_of
 from mastering.train.export import write_model
 from mastering.train.masters import Master, Masters
 from mastering.train.places import Places, check_name, check_writable, places_of, publish, staging
@@ -185,7 +184,7 @@ def _written(style: Style, arrays: Weights, card: dict[str, Any], presets: Path)
         made = places_of(style.name, folder)
         sha256 = write_model(made.weights.parent, style.name, arrays, toml_text(card))
         made.style.parent.mkdir()
-        made.style.write_text(toml_text(to_plain(style)), "utf-8")
+        made.style.write_text(toml_text(table_of(style)), "utf-8")
         return publish(folder, presets, style.name), sha256
 
 

@@ -12,7 +12,7 @@ from mastering.dsp.resample import resample
 from mastering.io.files import open_source
 from mastering.pipeline import loudest_stretch
 from mastering.train.degrade import degrade
-from mastering.train.masters import MIN_MASTERS, Master
+from mastering.train.masters import MIN_MASTERS, Master, part_of
 from mastering.train.takes import Take, measure
 
 __all__ = ["FAMILY", "STRETCH_S", "prepare"]
@@ -51,13 +51,8 @@ def prepare(
     for index in np.random.default_rng(seed).permutation(len(masters)).tolist():
         if len(takes) >= MIN_MASTERS and time.monotonic() - begun > seconds:
             break
-        done = len(takes)
-        takes[index] = _take(
-            masters[index],
-            np.random.default_rng([seed, index]),
-            versions,
-            lambda share, done=done: progress((done + share) / len(masters)),
-        )
+        part = part_of(progress, len(takes), len(masters))
+        takes[index] = _take(masters[index], np.random.default_rng([seed, index]), versions, part)
     return takes
 
 
