@@ -1,14 +1,16 @@
 """Train the learned matcher from scratch, as its card says: data, training, export.
 
     pip install '.[train]'                                  # and FluidSynth with a General MIDI sound font
-    python tools/train_matcher.py prep  --data ../shared/data --sound-font FluidR3_GM.sf2 --work work
+    python tools/train_matcher.py prep --data ../shared/data --sound-font FluidR3_GM.sf2 --work work
     python tools/train_matcher.py train --work work         # resumes after an interruption
-    python tools/train_matcher.py eval  --work work         # development songs only; the test songs are
-    python tools/train_matcher.py export --work work        # judged by tools/bench/match.py
+    python tools/train_matcher.py finish --work work        # the compressors, through the exact twin
+    python tools/train_matcher.py eval  --work work         # development songs only
+    python tools/train_matcher.py check --work work         # is a test song nearly one of the takes?
+    python tools/train_matcher.py export --work work        # then tools/bench/match.py judges it
 
-`prep` takes 25 minutes on two cores, `train` about an hour and a half on one (a GPU is used where there is
-one). Both can be stopped and called again. Seeds are fixed; on the same machine and versions the
-same weights come out.
+On two idle cores `prep` takes 25 minutes and `train` 25 (a GPU is used where there is one), `finish` 5. All
+can be stopped and called again. Seeds are fixed; on the same machine and versions the same weights
+come out.
 """
 
 from __future__ import annotations
@@ -16,18 +18,21 @@ from __future__ import annotations
 import argparse
 import json
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 SPLIT_KINDS = ("undo", "leave", "follow", "cross")
+DEV_PIECES = ("speed", "title", "drowning", "gameover")
+FINISH_STEPS, FINISH_SEED = 400, 2
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("stage", choices=("prep", "train", "eval", "export"))
+    parser.add_argument("stage", choices=("prep", "train", "finish", "eval", "check", "export"))
     parser.add_argument("--work", type=Path, required=True, help="folder for takes, checkpoints and logs")
     parser.add_argument(
         "--data", type=Path, default=Path("../shared/data"), help="music, multitrack and midi"
@@ -38,7 +43,15 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1e9, help="stop (and save) train after this long")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     given = parser.parse_args()
-    {"prep": prep, "train": train, "eval": evaluate, "export": export}[given.stage](given)
+    stages = {
+        "prep": prep,
+        "train": train,
+        "finish": finish,
+        "eval": evaluate,
+        "check": check,
+        "export": export,
+    }
+    stages[given.stage](given)
 
 
 def prep(given: argparse.Namespace) -> None:
@@ -57,6 +70,7 @@ def prep(given: argparse.Namespace) -> None:
         sound_font=given.sound_font,
     )
     corpus.build(folders, given.work / "takes", given.jobs)
+    corpus.build_items(folders, given.work / "items", given.jobs)
 
 
 def train(given: argparse.Namespace) -> None:
@@ -89,6 +103,64 @@ def train(given: argparse.Namespace) -> None:
     )
 
 
+def finish(given: argparse.Namespace) -> None:
+    """The last stage: what the compressors' layers learn from real sound; tone and width stay as they are."""
+    import torch
+
+    from mastering.train import dynamics, fit
+
+    torch.set_num_threads(given.threads)
+    torch.manual_seed(FINISH_SEED)
+    net = fit.restore(given.work / "matcher.ckpt")
+    items = {
+        split: [
+            dynamics.load_item(path) for path in sorted((given.work / "items").glob(f"{split}-*[0-9].npz"))
+        ]
+        for split in ("train", "dev")
+    }
+    print(f"{len(items['train'])} cases to train on; crest error before and after, dB")
+    print("untrained", dynamics.judge(net, items["dev"]))
+    dynamics.fit_compressors(net, items["train"], steps=FINISH_STEPS, seed=FINISH_SEED, watch=_say_every(50))
+    print("trained  ", dynamics.judge(net, items["dev"]))
+    torch.save(net.state_dict(), given.work / "matcher.final.pt")
+
+
+def _say_every(count: int) -> Callable[[int, float], None]:
+    losses: list[float] = []
+
+    def watch(step: int, loss: float) -> None:
+        losses.append(loss)
+        if (step + 1) % count == 0:
+            print(step + 1, round(float(np.mean(losses[-count:])), 4), flush=True)
+
+    return watch
+
+
+def check(given: argparse.Namespace) -> None:
+    """The nearest take of every test song: mean distance of levels and their percentiles, in dB."""
+    from mastering.io.files import open_source
+    from mastering.match.evidence import piece_of
+    from mastering.measure.bands import audible, in_db, levels_db
+    from mastering.measure.features import CHUNK_PERCENTILES, analyse
+
+    prints = {}
+    for path in sorted((given.work / "takes").glob("*[0-9].npz")):
+        with np.load(path) as file:
+            heard = audible(file["spectra"][0], file["spectra"][0].sum(axis=(1, 2)))
+        rows = np.vstack([levels_db(heard)[0], in_db(np.percentile(heard[:, 0], CHUNK_PERCENTILES, axis=0))])
+        prints[path.stem] = rows - np.median(rows[0, 2:30])
+    for path in sorted(p for p in (given.data / "music").rglob("*.ogg") if p.stem not in DEV_PIECES):
+        with open_source(path) as source:
+            piece = piece_of(analyse(source))
+        own = np.vstack([piece.mid, piece.percentiles_mid])[:, 2:30]
+        far = {
+            name: float(np.abs(np.maximum(rows, -60.0)[:, 2:30] - own).mean())
+            for name, rows in prints.items()
+        }
+        nearest = min(far, key=lambda name: far[name])
+        print(f"{far[nearest]:6.2f} dB  {path.stem:60} {nearest}")
+
+
 def evaluate(given: argparse.Namespace) -> None:
     """Medians on the development songs, beside the closed form's."""
     from mastering.train import fit
@@ -101,21 +173,19 @@ def evaluate(given: argparse.Namespace) -> None:
 
 def export(given: argparse.Namespace) -> None:
     """Write presets/models/matcher.safetensors and the digest in its card."""
-    from mastering.train import fit
+    import torch
+
     from mastering.train.export import write_model
 
     folder = Path(__file__).resolve().parent.parent / "presets" / "models"
-    net = fit.restore(given.work / "matcher.ckpt")
-    ref = write_model(folder, "matcher", {k: v.numpy() for k, v in net.state_dict().items()})
-    print(ref)
+    state = torch.load(given.work / "matcher.final.pt", weights_only=True)
+    print(write_model(folder, "matcher", {name: value.numpy() for name, value in state.items()}))
 
 
 def _takes(work: Path, split: str) -> list:
     from mastering.train.takes import load
 
-    found = [
-        load(path) for path in sorted((work / "takes").glob(f"{split}-*.npz")) if ".part" not in path.name
-    ]
+    found = [load(path) for path in sorted((work / "takes").glob(f"{split}-*[0-9].npz"))]
     if not found:
         raise SystemExit(f"{work / 'takes'}: no takes of split '{split}': run prep first")
     return found

@@ -163,11 +163,11 @@ def _weights() -> Finding:
     try:
         ref, _ = load_weights(shipped_models(), MODEL)
     except TonmeisterError as error:
-        return Finding(
-            group="models", name="weights", found=error.message, state="broken", hint=error.hint
-        )
+        return Finding(group="models", name="weights", found=error.message, state="broken", hint=error.hint)
     return Finding(
-        group="models", name="weights", found=f"{ref.name} {ref.version}, sha256 {ref.sha256[:12]}…, as its card says"
+        group="models",
+        name="weights",
+        found=f"{ref.name} {ref.version}, sha256 {ref.sha256[:12]}…, as its card says",
     )
 
 

@@ -55,13 +55,13 @@ Exit codes:
 @click.option(
     "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of everything random."
 )
-@click.option("--force", is_flag=True, help="Replace a style of that name.")
+@click.option("--force", is_flag=True, help="Replace a style of that name, or hide a shipped one.")
 @click.option("--dry-run", is_flag=True, help="Measure, and say what would be used; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to standard output.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary, only errors.")
 @click.pass_context
 def command(ctx: click.Context, /, folder: Path, **options: Any) -> None:
-    """Learn from your own finished masters in FOLDER, and make the style NAME of them.
+    """Learn from your own finished masters in FOLDER, and make the style NAME from them.
 
     At least 3 songs of 20 s or more and 2 minutes in all; ten songs teach well. The shipped matcher is
     fine-tuned on them; every fifth song is kept back to see whether that helps, and where it does not

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mastering.dsp.biquad import design, magnitude_db
 from mastering.measure.features import THIRD_OCTAVES_HZ
 
-__all__ = ["CENTRES_HZ", "passes", "resonances", "smooth", "tilt", "tone", "width"]
+__all__ = ["CENTRES_HZ", "passes", "resonances", "rough", "smooth", "tilt", "tone", "width"]
 
 Curve = npt.NDArray[np.float64]
 
@@ -32,6 +32,19 @@ def smooth(rng: np.random.Generator) -> Curve:
     covariance = np.exp(-0.5 * ((band[:, None] - band) / length) ** 2) + 1e-6 * np.eye(len(band))
     level_db = np.exp(rng.uniform(np.log(0.7), np.log(4.5)))
     return np.asarray(level_db * np.linalg.cholesky(covariance) @ rng.standard_normal(len(band)))
+
+
+def rough(rng: np.random.Generator) -> Curve:
+    """A curve that knows little of smoothness: length 0.3 to 1.5 third octaves, heavy tails, 0.5 to 3 dB.
+
+    No device makes it; it stands for all those that none of the other families is like.
+    """
+    band = np.arange(len(CENTRES_HZ))
+    length = rng.uniform(0.3, 1.5)
+    weights = np.exp(-np.abs(band[:, None] - band) / length)
+    values = weights @ np.clip(rng.standard_t(3.0, len(band)), -5.0, 5.0)
+    level_db = np.exp(rng.uniform(np.log(0.5), np.log(3.0)))
+    return np.asarray(level_db * values / (values.std() + 1e-9))
 
 
 def tilt(rng: np.random.Generator) -> Curve:
@@ -73,8 +86,9 @@ def passes(rng: np.random.Generator) -> Curve:
 
 def tone(rng: np.random.Generator) -> Curve:
     """One to three of the families above, passes seldom; scaled so that small changes are seen often."""
-    families = (smooth, tilt, resonances, passes)
-    chosen = rng.choice(len(families), size=rng.integers(1, 4), replace=False, p=(0.4, 0.22, 0.28, 0.1))
+    families = (smooth, tilt, resonances, passes, rough)
+    shares = (0.3, 0.18, 0.24, 0.08, 0.2)
+    chosen = rng.choice(len(families), size=rng.integers(1, 4), replace=False, p=shares)
     total = np.zeros(len(CENTRES_HZ))
     for index in chosen:
         total += families[index](rng)

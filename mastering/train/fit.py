@@ -36,8 +36,9 @@ Draw = Callable[[Sequence[Take], np.random.Generator], Case]
 _EVIDENCE = tuple(field.name for field in fields(Evidence))
 KNEE_DB = 2.0
 
-FAMILY_SHARES = {"midi": 2.0}
-"""How often a family of takes is drawn, relative to 1: there are far more MIDI songs than others."""
+FAMILY_SHARES = {"midi": 2.0, "multitrack": 0.6}
+"""How often a family of takes is drawn, relative to 1: there are far more MIDI songs than others, and
+remixes of three songs differ more within themselves than records do."""
 
 _CLIP_DB = 15.0
 """Truths beyond this cannot be restored (a low-pass) and must not rule the loss."""

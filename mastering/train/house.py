@@ -12,13 +12,25 @@ from collections.abc import Sequence
 import numpy as np
 
 from mastering.match.evidence import Piece, joined, weigh
-from mastering.train.pairs import Case, _Change, _drawn, _outcome, _spans, _stretch
+from mastering.train.pairs import Case
+from mastering.train.stretches import (
+    NOTHING,
+    Span,
+    draw_degradation,
+    draw_spans,
+    outcome_of,
+    sounds,
+    stretch_of,
+)
 from mastering.train.takes import Take
 
 __all__ = ["House", "against", "whole"]
 
 LEAVE = 0.3
 """Share of cases whose input is a finished song: between it and the exemplar there is only music."""
+
+
+_TRIES = 20
 
 
 class House:
@@ -42,15 +54,15 @@ class House:
 
 def whole(take: Take) -> Piece:
     """All of a finished song as one piece."""
-    return _stretch(take, slice(0, take.frames), _nothing()).piece
+    return stretch_of(take, (slice(0, take.frames),), NOTHING).piece
 
 
 def against(take: Take, exemplar: Piece, rng: np.random.Generator) -> Case:
     """A case of one song: a stretch of it, degraded or finished, against an exemplar of other songs."""
-    span, _ = _spans(take, rng)
+    span = _span(take, rng)
     kind = "leave" if rng.random() < LEAVE else "undo"
-    own = _stretch(take, span, _nothing() if kind == "leave" else _drawn(take, rng))
-    levels, crest, plr_db = _outcome(take, span, _nothing())
+    own = stretch_of(take, span, NOTHING if kind == "leave" else draw_degradation(take, rng))
+    levels, crest, plr_db = outcome_of(take, span, NOTHING)
     change = levels - own.levels
     return Case(
         evidence=weigh(own.piece, [exemplar]),
@@ -61,5 +73,10 @@ def against(take: Take, exemplar: Piece, rng: np.random.Generator) -> Case:
     )
 
 
-def _nothing() -> _Change:
-    return _Change(version=0, mid=np.zeros(31), side=np.zeros(31))
+def _span(take: Take, rng: np.random.Generator) -> Span:
+    """A stretch with music in it, if there is one to be found."""
+    for _ in range(_TRIES):
+        span, _ = draw_spans(take, rng)
+        if sounds(take, span):
+            break
+    return span

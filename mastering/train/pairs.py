@@ -18,35 +18,29 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from mastering.errors import ParameterError
 from mastering.match.evidence import Evidence, Piece, weigh
-from mastering.match.tone import CENTRES_HZ
-from mastering.measure.bands import audible, levels_db
-from mastering.measure.chunks import chunk_arrays
-from mastering.measure.features import BAND_EDGES_HZ
-from mastering.measure.loudness import gated_loudness, loudness_range
 from mastering.train import curves
-from mastering.train.takes import FRAME_S, Take
+from mastering.train.stretches import (
+    NOTHING,
+    WIDE_PARTS,
+    Span,
+    draw_curves,
+    draw_degradation,
+    draw_spans,
+    outcome_of,
+    sounds,
+    stretch_of,
+)
+from mastering.train.takes import Take
 
 __all__ = ["KINDS", "Case", "draw_case"]
 
-Array = npt.NDArray[np.float64]
-Powers = npt.NDArray[np.floating]
-
-KINDS = {"undo": 0.64, "leave": 0.12, "follow": 0.12, "cross": 0.12}
+KINDS = {"undo": 0.7, "leave": 0.06, "follow": 0.14, "cross": 0.1}
 """Kind -> share of the cases."""
 
-_WIDE_PARTS = np.split(np.arange(len(CENTRES_HZ)), np.searchsorted(CENTRES_HZ, BAND_EDGES_HZ))
-"""Third octaves of each wide band."""
-
-MIN_FRAMES, MAX_FRAMES = 22, 108
-"""Length of a stretch: 8 to 40 s."""
-
-_K_WEIGHT_DB = np.interp(
-    np.log2(CENTRES_HZ),
-    np.log2([20.0, 40.0, 80.0, 200.0, 800.0, 1_500.0, 2_500.0, 20_000.0]),
-    [-13.0, -5.0, -1.5, -0.4, 0.0, 1.6, 3.3, 4.0],
-)
-"""K-weighting in each third octave, to within 0.3 dB: enough for how a tone curve moves loudness."""
+_TRIES = 100
+"""Stretches of silence that are drawn before a silent corpus is said to be one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,52 +62,28 @@ class Case:
     kind: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Stretch:
-    """Measured arrays of a stretch after curves on its bands."""
-
-    piece: Piece
-    levels: Array
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Change:
-    """What was done to a take: a version and curves on mid and side [31]."""
-
-    version: int
-    mid: Array
-    side: Array
-
-
 def draw_case(takes: Sequence[Take], rng: np.random.Generator, kind: str | None = None) -> Case:
     """A random case of random (or the given) kind."""
     kind = kind or str(rng.choice(list(KINDS), p=list(KINDS.values())))
-    while True:
-        take = _varied(takes, rng)
-        first, second = _spans(take, rng)
-        if _sounds(take, first) and _sounds(take, second):
-            break
-    nothing = _Change(version=0, mid=np.zeros(31), side=np.zeros(31))
+    take, first, second = _sounding(takes, rng)
     if kind == "undo":
-        before, after, heard = _drawn(take, rng), nothing, _stretch(take, second, nothing)
+        before, after, heard = draw_degradation(take, rng), NOTHING, stretch_of(take, second, NOTHING)
     elif kind == "leave":
-        same = nothing if rng.random() < 0.5 else _drawn(take, rng)
-        before, after, heard = same, same, _stretch(take, second, same)
+        same = NOTHING if rng.random() < 0.5 else draw_degradation(take, rng)
+        before, after, heard = same, same, stretch_of(take, second, same)
     elif kind == "follow":
-        before, after = nothing, _drawn(take, rng) if rng.random() < 0.5 else _curves_only(rng)
-        heard = _stretch(take, second, after)
+        before, after = NOTHING, draw_degradation(take, rng) if rng.random() < 0.5 else draw_curves(rng)
+        heard = stretch_of(take, second, after)
     else:
-        other = _varied(takes, rng)
-        while not _sounds(other, span := _spans(other, rng)[0]):
-            other = _varied(takes, rng)
-        before = nothing
-        after = _curves_only(rng) if rng.random() < 0.8 else nothing
-        heard = _stretch(other, span, after)
-    own = _stretch(take, first, before)
-    truth_levels, truth_crest, truth_plr_db = _outcome(take, first, after)
+        other, span, _ = _sounding(takes, rng)
+        before = NOTHING
+        after = draw_curves(rng) if rng.random() < 0.8 else NOTHING
+        heard = stretch_of(other, span, after)
+    own = stretch_of(take, first, before)
+    truth_levels, truth_crest, truth_plr_db = outcome_of(take, first, after)
     change = truth_levels - own.levels
     return Case(
-        evidence=weigh(own.piece, [heard.piece]),
+        evidence=weigh(_at_any_level(own.piece, rng), [_at_any_level(heard.piece, rng)]),
         truth=np.stack([change[0], change[1] - change[0]]).astype(np.float32),
         crest=(truth_crest - own.piece.crest).astype(np.float32),
         plr=truth_plr_db - own.piece.plr_db,
@@ -121,9 +91,23 @@ def draw_case(takes: Sequence[Take], rng: np.random.Generator, kind: str | None 
     )
 
 
-def _sounds(take: Take, span: slice) -> bool:
-    """Whether a stretch has music in it: more than -60 dBFS in mid on average."""
-    return bool(take.spectra[0, span, 0].sum(axis=1).mean() > 1e-6)
+def _sounding(takes: Sequence[Take], rng: np.random.Generator) -> tuple[Take, Span, Span]:
+    """A song and two stretches of it that are not silent.
+
+    Raises:
+        ParameterError: a corpus of silence.
+    """
+    for _ in range(_TRIES):
+        take = _varied(takes, rng)
+        first, second = draw_spans(take, rng)
+        if sounds(take, first) and sounds(take, second):
+            return take, first, second
+    raise ParameterError("The songs to train on are silent", hint="Train on music.")
+
+
+def _at_any_level(piece: Piece, rng: np.random.Generator) -> Piece:
+    """The piece at another loudness: how loud a mix was bounced says nothing about its tone."""
+    return replace(piece, integrated_lufs=piece.integrated_lufs + float(rng.normal(-2.0, 5.0)))
 
 
 def _varied(takes: Sequence[Take], rng: np.random.Generator) -> Take:
@@ -136,7 +120,7 @@ def _varied(takes: Sequence[Take], rng: np.random.Generator) -> Take:
         take = _together(take, takes[int(rng.integers(len(takes)))], rng)
     if rng.random() < 0.7:
         curve = 10.0 ** ((0.8 * curves.smooth(rng) + 0.5 * curves.tilt(rng)) / 10.0)
-        wide = np.array([curve[part].mean() for part in _WIDE_PARTS])
+        wide = np.array([curve[part].mean() for part in WIDE_PARTS])
         take = replace(
             take,
             spectra=take.spectra * curve.astype(np.float32),
@@ -160,107 +144,3 @@ def _together(one: Take, other: Take, rng: np.random.Generator) -> Take:
         bandwidth_hz=np.maximum(one.bandwidth_hz[:1], other.bandwidth_hz[:1]),
         family=one.family,
     )
-
-
-def _spans(take: Take, rng: np.random.Generator) -> tuple[slice, slice]:
-    """Two stretches that share no frame, in random order."""
-    frames = take.frames
-    least = min(MIN_FRAMES, (frames - 2) // 2)
-    cut = int(rng.integers(least, frames - 1 - least))
-    early, late = cut, frames - cut - 2
-    if rng.random() < 0.5:  # as much as there is, as a user has it; else shorter
-        early = min(early, int(rng.integers(least, MAX_FRAMES)))
-        late = min(late, int(rng.integers(least, MAX_FRAMES)))
-    begin = int(rng.integers(0, cut - early + 1))
-    start = int(rng.integers(cut + 2, frames - late + 1))
-    spans = (slice(begin, begin + early), slice(start, start + late))
-    return spans if rng.random() < 0.5 else spans[::-1]
-
-
-def _drawn(take: Take, rng: np.random.Generator) -> _Change:
-    """A degradation: a rendered version, curves on top of it, or both."""
-    version = int(rng.integers(len(take.spectra))) if rng.random() < 0.65 else 0
-    if version == 0 or rng.random() < 0.6:
-        drawn = _curves_only(rng)
-        return _Change(version=version, mid=drawn.mid, side=drawn.side)
-    return _Change(version=version, mid=np.zeros(31), side=np.zeros(31))
-
-
-def _curves_only(rng: np.random.Generator) -> _Change:
-    tone = curves.tone(rng) if rng.random() < 0.85 else np.zeros(31)
-    width = curves.width(rng) if rng.random() < 0.4 else np.zeros(31)
-    return _Change(version=0, mid=tone, side=tone + width)
-
-
-def _heard(take: Take, span: slice, change: _Change) -> tuple[Powers, Powers, float]:
-    """Audible frames of spectra and of wide bands after the change, and how far it moves loudness in dB."""
-    gains = 10.0 ** (np.stack([change.mid, change.side]) / 10.0)
-    spectra = take.spectra[change.version, span] * gains.astype(np.float32)
-    before = take.spectra[change.version, span].sum(axis=0)
-    dynamics = take.dynamics[change.version, 16 * span.start : 16 * span.stop + 16]
-    dynamics = dynamics * _wide_gains(before, gains).astype(np.float32)
-    weighted = 10.0 ** (_K_WEIGHT_DB / 10.0)
-    after = (before * gains).sum(axis=0) @ weighted
-    moved_db = 10.0 * np.log10(after / (before.sum(axis=0) @ weighted + 1e-20) + 1e-9)
-    heard = audible(spectra, spectra.sum(axis=(1, 2)))
-    return heard, audible(dynamics, dynamics.sum(axis=1)), float(moved_db)
-
-
-def _outcome(take: Take, span: slice, change: _Change) -> tuple[Array, Array, float]:
-    """Third-octave levels [2, 31], crests [4] and peak to loudness ratio of a truth."""
-    heard, moving, _ = _heard(take, span, change)
-    lufs, peak_db = _levels(take, span, change)
-    return np.maximum(levels_db(heard), -120.0), np.clip(_crest(moving), 0.0, 30.0), peak_db - lufs
-
-
-def _stretch(take: Take, span: slice, change: _Change) -> _Stretch:
-    heard, moving, moved_db = _heard(take, span, change)
-    chunks, chunk_crest, percentiles = chunk_arrays(heard, moving)
-    levels = levels_db(heard)
-    lufs, peak_db = _levels(take, span, change)
-    bandwidth_hz = _bandwidth_hz(float(take.bandwidth_hz[change.version]), change.mid)
-    piece = Piece.from_levels(
-        levels,
-        percentiles,
-        chunks,
-        chunk_crest,
-        _crest(moving),
-        np.ones(31, bool) if bandwidth_hz >= 20_500.0 else bandwidth_hz >= CENTRES_HZ * 10.0**0.05,
-        bandwidth_hz=bandwidth_hz,
-        integrated_lufs=lufs + moved_db,
-        plr_db=peak_db - lufs,
-        loudness_range_lu=loudness_range(_hops(take.loudness, span, change)),
-        duration_s=(span.stop - span.start) * FRAME_S,
-    )
-    return _Stretch(piece=piece, levels=np.maximum(levels, -120.0))
-
-
-def _wide_gains(powers: npt.NDArray[np.floating], gains: Array) -> Array:
-    """Gain of the four wide bands [4] that third-octave gains [2, 31] make of powers [2, 31]."""
-    return np.array([(powers * gains)[:, p].sum() / (powers[:, p].sum() + 1e-20) for p in _WIDE_PARTS])
-
-
-def _crest(dynamics: npt.NDArray[np.floating]) -> Array:
-    if not len(dynamics):
-        return np.zeros(4)
-    highest = np.percentile(dynamics, 99, axis=0) + 1e-15
-    return np.asarray(10.0 * np.log10(highest / (dynamics.mean(axis=0) + 1e-15)))
-
-
-def _levels(take: Take, span: slice, change: _Change) -> tuple[float, float]:
-    """Loudness and sample peak of a stretch of a version; its curves are taken to move both alike."""
-    powers = _hops(take.loudness, span, change)
-    peak = float(_hops(take.peaks, span, change).max(initial=1e-6))
-    return max(gated_loudness(powers), -60.0), 20.0 * float(np.log10(peak))
-
-
-def _hops(values: npt.NDArray[np.float32], span: slice, change: _Change) -> Array:
-    hops = slice(int(span.start * 10 * FRAME_S), int((span.stop + 1) * 10 * FRAME_S))
-    return np.asarray(values[change.version, hops], np.float64)
-
-
-def _bandwidth_hz(bandwidth_hz: float, curve: Array) -> float:
-    """Where a steep curve cuts the audible bandwidth."""
-    top = curve[20:24].max()
-    cut = np.flatnonzero(curve[24:] < top - 45.0)
-    return min(bandwidth_hz, float(CENTRES_HZ[24 + cut[0]] * 10.0**-0.05)) if len(cut) else bandwidth_hz

@@ -130,6 +130,7 @@ def train_personal(
         seconds=_PREPARING * clock.left_s(),
         progress=lambda share: progress("prepare", share),
     )
+    progress("prepare", 1.0)
     clock.note("prepare")
     count = max(1, len(takes) // HELD_SHARE)
     held, heard = list(takes)[:count], list(takes)[count:]

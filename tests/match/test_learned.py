@@ -105,14 +105,18 @@ def test_a_style_without_a_model_is_the_closed_forms(untrained: dict[str, np.nda
     from mastering.library import load_style
 
     request = MatchRequest(features=make_features(), style=load_style("warm"))
-    assert LearnedMatcher(untrained).match(request).chain.steps == ClosedFormMatcher().match(request).chain.steps
+    assert (
+        LearnedMatcher(untrained).match(request).chain.steps == ClosedFormMatcher().match(request).chain.steps
+    )
 
 
 @pytest.mark.parametrize(
     "features",
     [
         make_features(integrated_lufs=float("-inf"), plr_db=float("-inf")),
-        make_features(channels=1, side_to_mid_db=(-float("inf"),) * 31, band_levels_side_db=(-float("inf"),) * 31),
+        make_features(
+            channels=1, side_to_mid_db=(-float("inf"),) * 31, band_levels_side_db=(-float("inf"),) * 31
+        ),
         make_features(bandwidth_hz=3_000.0),
         make_features(duration_s=0.5, short_term_lufs=()),
     ],

@@ -46,6 +46,7 @@ def _weights(net: MatchNet) -> dict[str, np.ndarray]:
 
 def _torch_answer(net: MatchNet, case: Evidence) -> dict[str, np.ndarray]:
     batch = {name: torch.from_numpy(getattr(case, name))[None] for name in Evidence.__slots__}
+    net.eval()
     with torch.no_grad():
         return {name: value[0].numpy() for name, value in net(batch).items()}
 

@@ -14,7 +14,7 @@ from mastering.host.render import render
 from mastering.match.evidence import Evidence, piece_of
 from mastering.match.tone import JUDGED
 from mastering.measure.features import analyse
-from mastering.train import curves, degrade, pairs, takes
+from mastering.train import curves, degrade, pairs, stretches, takes
 
 RATE = 44_100
 
@@ -31,8 +31,7 @@ def take(song: Audio) -> takes.Take:
 
 def test_a_whole_take_measures_as_its_audio(song: Audio, take: takes.Take) -> None:
     """The stretch that is everything gives the evidence of the measured file."""
-    nothing = pairs._Change(version=0, mid=np.zeros(31), side=np.zeros(31))
-    ours = pairs._stretch(take, slice(0, take.frames), nothing).piece
+    ours = stretches.stretch_of(take, (slice(0, take.frames),), stretches.NOTHING).piece
     theirs = piece_of(analyse(song))
     assert np.abs(ours.mid - theirs.mid)[JUDGED].max() < 0.1
     assert np.abs(ours.side_to_mid - theirs.side_to_mid)[JUDGED].max() < 0.2
@@ -49,8 +48,8 @@ def test_a_curve_on_frames_is_the_curve_on_audio(song: Audio, take: takes.Take) 
         song, (LinearPhaseEq(frequencies_hz=points, mid_gain_db=gain_db, side_gain_db=gain_db),)
     )
     heard = piece_of(analyse(filtered))
-    change = pairs._Change(version=0, mid=gains, side=gains)
-    computed = pairs._stretch(take, slice(0, take.frames), change).piece
+    change = stretches.Change(version=0, mid=gains, side=gains)
+    computed = stretches.stretch_of(take, (slice(0, take.frames),), change).piece
     # Energy is not even inside a third octave, so a steep curve is met to a few tenths.
     assert np.abs(computed.mid - heard.mid)[JUDGED].mean() < 0.15
     # A wide band gets one gain: kick and bass inside the lowest one move against each other unseen.
@@ -89,11 +88,13 @@ def test_stretches_share_no_frame(take: takes.Take) -> None:
     for frames in (30, 60, take.frames):
         short = replace(take, spectra=take.spectra[:, :frames])
         for _ in range(50):
-            first, second = pairs._spans(short, rng)
-            assert first.stop <= second.start or second.stop <= first.start
-            assert min(first.start, second.start) >= 0
-            assert max(first.stop, second.stop) <= frames
-            assert min(first.stop - first.start, second.stop - second.start) >= 8
+            first, second = (
+                [frame for turn in span for frame in range(turn.start, turn.stop)]
+                for span in stretches.draw_spans(short, rng)
+            )
+            assert not set(first) & set(second)
+            assert set(first) | set(second) <= set(range(frames))
+            assert min(len(first), len(second)) >= 8
 
 
 def test_the_same_generator_gives_the_same_case(take: takes.Take) -> None:

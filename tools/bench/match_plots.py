@@ -71,10 +71,16 @@ def distances(table: Table, subject: str | None, path: Path) -> None:
 
 
 def typical(table: Table, subject: str, places: Places, path: Path) -> None:
-    """Spectra of the headline's median case before and after the subject, with reference and truth."""
-    cases = table.cases((HEADLINE,))
-    before, after = (table.values(cases, name, "ltas_m") for name in ("identity", subject))
-    far = np.abs(np.log(before / np.median(before))) + np.abs(np.log(after / np.median(after)))
+    """Spectra of one case before and after the subject, with reference and truth.
+
+    It is the real piece (a render where there is none) whose distances before and after lie closest to
+    the medians of the whole headline.
+    """
+    cases = table.cases((HEADLINE,), "real") or table.cases((HEADLINE,))
+    far = np.zeros(len(cases))
+    for name in ("identity", subject):
+        usual = np.median(table.values(table.cases((HEADLINE,)), name, "ltas_m"))
+        far += np.abs(np.log(table.values(cases, name, "ltas_m") / usual))
     spec = cases[int(far.argmin())]
     case = build(spec, places)
     system = next(system for system in table.systems if system.name == subject)

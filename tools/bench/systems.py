@@ -21,7 +21,7 @@ from oracle import oracle
 
 import mastering
 from mastering.audio import Audio
-from mastering.errors import TonmeisterError
+from mastering.errors import ModelError, ParameterError
 from mastering.library import reference_limits
 from mastering.pipeline import master
 from mastering.ports import MatchRequest, find_matcher
@@ -97,12 +97,15 @@ def learned_missing() -> str:
     """Why the learned matcher cannot run; "" if it can."""
     try:
         find_matcher("learned")
-        from mastering.io.weights import load_weights
-        from mastering.match.learned import MODEL, shipped_models
+    except ParameterError:
+        return "no such matcher is registered"
+    from mastering.io.weights import load_weights
+    from mastering.match.learned import MODEL, shipped_models
 
+    try:
         load_weights(shipped_models(), MODEL)
-    except (TonmeisterError, ImportError) as error:
-        return str(error)
+    except ModelError:
+        return "its weights are not in presets/models"
     return ""
 
 

@@ -1,7 +1,8 @@
 """The corpus as takes on disk: one file a song, with its split and its seed in the name.
 
 Splits, by song and by artist, decided before anything is trained:
-    train  remixes of Lithium, Sodium and Francium; every third of POP909 021 to 600; our procedural band
+    train  remixes of Lithium, Sodium and Francium, and stretches of their whole mixes; every third of
+           POP909 021 to 600; our procedural band; the pieces of Johan Brodd in the music folder
     dev    remixes of Caesium; every third of POP909 801 to 859; the pieces of M374LX in the music folder
     test   everything else in the music folder; POP909 001 to 020 with another sound font: no takes
 """
@@ -31,6 +32,13 @@ VERSIONS = 6
 TRAIN_MULTITRACKS = ("2.Lithium", "3.Sodium", "7.Francium")
 DEV_MULTITRACKS = ("6.Caesium",)
 DEV_PIECES = ("speed", "title", "drowning")
+TRAIN_PIECES = ("boss", "intro", "invincible", "menu", "sharp", "template", "theme", "winning_plus", "winning_plusplus")
+"""Pieces of at least 15 s by one artist, none of whose works are in the other splits."""
+
+PIECE_S = 130.0
+WHOLE_MIXES = 4
+"""Stretches of each multitrack with all of its tracks at the gains they have."""
+
 REMIXES = {"train": 55, "dev": 24}
 SONGS = {"train": range(21, 601, 3), "dev": range(801, 860, 3)}
 ITEM_STRIDE = 3
@@ -108,7 +116,11 @@ def _groups() -> Iterator[list[Task]]:
     for split, songs in (("train", TRAIN_MULTITRACKS), ("dev", DEV_MULTITRACKS)):
         for song in songs:
             yield [Task(split, "multitrack", song, i) for i in range(REMIXES[split])]
+    for song in TRAIN_MULTITRACKS:
+        yield [Task("train", "whole", song, i) for i in range(WHOLE_MIXES)]
     yield [Task("dev", "music", piece, 0) for piece in DEV_PIECES]
+    for piece in TRAIN_PIECES:
+        yield [Task("train", "music", piece, number) for number in range(2)]
     for split in ("dev", "train"):
         yield [Task(split, "band", "band", seed) for seed in BANDS[split]]
         for number in SONGS[split]:
@@ -117,9 +129,8 @@ def _groups() -> Iterator[list[Task]]:
 
 def _make_group(tasks: list[Task], folders: Folders, out: Path) -> str:
     missing = [task for task in tasks if not (out / task.file_name).exists()]
-    tracks = (
-        remix.read_tracks(folders.multitrack / missing[0].name) if missing[0].family == "multitrack" else {}
-    )
+    is_multitrack = missing[0].family in ("multitrack", "whole")
+    tracks = remix.read_tracks(folders.multitrack / missing[0].name) if is_multitrack else {}
     for task in missing:
         rng = task.rng()
         song = _song(task, folders, tracks, rng)
@@ -130,7 +141,9 @@ def _make_group(tasks: list[Task], folders: Folders, out: Path) -> str:
 
 def _song(task: Task, folders: Folders, tracks: dict[str, np.ndarray], rng: np.random.Generator) -> Audio:
     if task.family == "music":
-        return _read(folders.music / "opensurge" / f"{task.name}.ogg")
+        return _part(_read(folders.music / "opensurge" / f"{task.name}.ogg"), task.number)
+    if task.family == "whole":
+        return finish.finish(remix.whole(tracks, 1.5 * SECONDS, rng), rng)
     if task.family == "multitrack":
         stems = remix.draw(tracks, SECONDS, rng)
         return finish.finish(finish.mix(_balanced(stems, rng), rng, spread_db=0.0), rng)
@@ -146,6 +159,13 @@ def _song(task: Task, folders: Folders, tracks: dict[str, np.ndarray], rng: np.r
 def _balanced(stems: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
     """The multitrack's own balance, moved by 4 dB (standard deviation) a track."""
     return {name: s * np.float32(10.0 ** (rng.normal(0.0, 4.0) / 20.0)) for name, s in stems.items()}
+
+
+def _part(audio: Audio, number: int) -> Audio:
+    """The first or the last PIECE_S of a piece; all of a shorter one."""
+    frames = round(PIECE_S * audio.sample_rate)
+    samples = audio.samples[:, -frames:] if number else audio.samples[:, :frames]
+    return Audio(samples=np.ascontiguousarray(samples), sample_rate=audio.sample_rate)
 
 
 def _read(path: Path) -> Audio:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 
+from mastering.audio import Audio
 from mastering.io.files import open_source
 
 RATE = 44_100
@@ -25,6 +26,17 @@ def read_tracks(folder: Path) -> dict[str, np.ndarray]:
         tracks[path.stem.partition("_Stem_")[2]] = samples.astype(np.float16)
     longest = max(samples.shape[1] for samples in tracks.values())
     return {name: np.pad(t, ((0, 0), (0, longest - t.shape[1]))) for name, t in tracks.items()}
+
+
+def whole(tracks: dict[str, np.ndarray], seconds: float, rng: np.random.Generator) -> Audio:
+    """A stretch of the song as it was arranged: the sum of all tracks, at a peak of -3 dBFS."""
+    frames = int(seconds * RATE)
+    longest = next(iter(tracks.values())).shape[1]
+    start = int(rng.integers(0, max(1, longest - frames)))
+    total = np.zeros((2, min(frames, longest)), np.float32)
+    for samples in tracks.values():
+        total += samples[:, start : start + frames]
+    return Audio(samples=total * np.float32(0.7 / (np.abs(total).max() + 1e-9)), sample_rate=RATE)
 
 
 def draw(tracks: dict[str, np.ndarray], seconds: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
