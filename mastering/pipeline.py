@@ -335,10 +335,13 @@ def loudest_stretch(source: AudioSource, features: Features, seconds: float = 10
         features: its measurements.
         seconds: length of the stretch.
     """
+    # A short-term window is 3 s long and there is one a second: this many lie inside a stretch.
+    inside = max(1, round(seconds) - 2)
     powers = 10.0 ** (np.asarray(features.short_term_lufs) / 10.0)
-    windows = max(1, len(powers) - round(seconds) + 3)  # the first short-term window ends at 3 s
-    means = np.convolve(powers, np.ones(max(1, round(seconds) - 2)), mode="valid")[:windows]
-    first = int(means.argmax()) * source.sample_rate if len(powers) > round(seconds) - 2 else 0
+    first = 0
+    if len(powers) > inside:
+        first = int(np.convolve(powers, np.ones(inside), mode="valid").argmax()) * source.sample_rate
+        first = min(first, max(0, source.frames - round(seconds * source.sample_rate)))
     last = min(source.frames, first + round(seconds * source.sample_rate))
     parts, start = [], 0
     for block in source.blocks():

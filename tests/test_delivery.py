@@ -242,3 +242,15 @@ def test_the_api_of_the_readme(song: Path, out: Path) -> None:
     assert json.loads((out / "b.recipe.json").read_text())["schema"] == 1
     with pytest.raises(ParameterError):
         mastering.master(song, out / "a.xyz")
+
+
+def test_refining_changes_the_chain_and_keeps_loudness_and_ceiling(
+    song: Path, out: Path, tmp_path: Path
+) -> None:
+    reference = write(tmp_path / "reference.wav", 0.5 * render_piece(seed=9, duration_s=8.0).mix().samples)
+    job = MasterJob(references=(reference,), amount_percent=100.0, write_report=False)
+    plain = master_file(song, out / "plain.wav", job)
+    refined = master_file(song, out / "refined.wav", replace(job, refine_steps=8))
+    assert refined.recipe.chain.steps != plain.recipe.chain.steps
+    assert refined.passed
+    assert refined.after.integrated_lufs == pytest.approx(plain.after.integrated_lufs, abs=0.1)

@@ -13,7 +13,7 @@ from generation.piece import render_piece
 from mastering.audio import Audio
 from mastering.library import load_style
 from mastering.measure.features import analyse
-from mastering.pipeline import Held, album_features, master
+from mastering.pipeline import Held, album_features, loudest_stretch, master
 from mastering.ports import MatchRequest
 from mastering.prefetch import prefetched
 from mastering.styles import Limits
@@ -110,3 +110,28 @@ def test_prefetching_keeps_order_errors_and_threads() -> None:
     half_read.close()
     time.sleep(0.05)
     assert threading.active_count() == before
+
+
+def test_the_loudest_stretch_is_found() -> None:
+    rng = np.random.default_rng(0)
+    samples = (0.02 * rng.standard_normal((2, 30 * 8_000))).astype(np.float32)
+    samples[:, 14 * 8_000 : 22 * 8_000] *= 6.0
+    piece = Audio(samples=samples, sample_rate=8_000)
+    stretch = loudest_stretch(piece, analyse(piece), seconds=6.0)
+    assert stretch.frames == 6 * 8_000
+    assert float(np.sqrt(np.mean(stretch.samples**2))) == pytest.approx(0.12, rel=0.05)
+
+
+@pytest.mark.parametrize("seconds", [0.3, 2.0, 9.9, 10.0, 12.5])
+def test_a_short_piece_is_its_own_loudest_stretch(seconds: float) -> None:
+    samples = (0.1 * np.random.default_rng(1).standard_normal((1, int(seconds * 8_000)))).astype(np.float32)
+    piece = Audio(samples=samples, sample_rate=8_000)
+    stretch = loudest_stretch(piece, analyse(piece), seconds=10.0)
+    assert stretch.frames == min(piece.frames, 10 * 8_000)
+
+
+def test_an_albums_chunks_come_from_its_songs(mix: Audio, other: Audio) -> None:
+    songs = [analyse(mix), analyse(other)]
+    album = album_features(songs)
+    assert set(album.chunks.mid_db) <= set(songs[0].chunks.mid_db) | set(songs[1].chunks.mid_db)
+    assert set(album.chunks.mid_db) & set(songs[1].chunks.mid_db)

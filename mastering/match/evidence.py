@@ -163,7 +163,7 @@ def joined(pieces: list[Piece]) -> Piece:
         chunks_side=chunks("chunks_side"),
         chunk_crest=chunks("chunk_crest"),
         crest=mean("crest"),
-        sounding=np.logical_and.reduce([piece.sounding for piece in pieces]),
+        sounding=np.mean([piece.sounding for piece in pieces], axis=0) > 0.5,
         bandwidth_hz=float(mean("bandwidth_hz")),
         integrated_lufs=float(mean("integrated_lufs")),
         plr_db=float(mean("plr_db")),

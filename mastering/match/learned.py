@@ -3,8 +3,10 @@
 Formulas make the chain, as in `mastering.match.closed_form`; the network judges what they are to
 keep where the amount is `auto`: a share of the whole difference per third octave, a bounded
 correction to it, changes of width, crest and peak to loudness ratio, and how far it expects to
-be off. A typed amount is a user's own judgement: then the difference is copied by that share,
-as the closed form does. Loudness is never judged: a reference's loudness is what was asked for.
+be off; where it doubts, less is kept, down to nothing.
+
+A typed amount is a user's own judgement: then the difference is copied by that share, as the
+closed form does. Loudness is never judged: a reference's loudness is what was asked for.
 """
 
 from __future__ import annotations
@@ -23,10 +25,10 @@ from mastering.io.weights import load_weights
 from mastering.library import user_folder
 from mastering.match import network
 from mastering.match.closed_form import Judgement, match_by_formulas
-from mastering.match.evidence import Piece, piece_of, weigh
+from mastering.match.evidence import Evidence, Piece, piece_of, weigh
 from mastering.match.exemplar import exemplar_of
 from mastering.match.refine import refine
-from mastering.match.tone import Curve
+from mastering.match.tone import JUDGED, Curve
 from mastering.ports import MatchRequest, MatchResult
 
 __all__ = ["MODEL", "LearnedMatcher", "shipped_models"]
@@ -34,6 +36,7 @@ __all__ = ["MODEL", "LearnedMatcher", "shipped_models"]
 MODEL = "matcher"
 """Name of the shipped weights in presets/models."""
 
+Gains = npt.NDArray[np.float32]
 Weights = Mapping[str, npt.NDArray[np.float32]]
 
 
@@ -66,8 +69,8 @@ class LearnedMatcher:
         said = network.answer(weights, evidence)
         return Judgement(
             matcher=LearnedMatcher.name,
-            mid_db=_curve(said.mid),
-            width_db=_curve(said.side),
+            mid_db=_curve(said.mid) * _sure(_levelled(said.mid, evidence), said.error_mid, evidence, 0),
+            width_db=_curve(said.side) * _sure(said.side, said.error_side, evidence, 1),
             error_mid_db=_curve(said.error_mid),
             error_width_db=_curve(said.error_side),
             compressors=_curve(said.compressor),
@@ -114,6 +117,26 @@ def _checked(folder: resources.abc.Traversable | Path, name: str) -> Weights:
             code="model_version",
         )
     return weights
+
+
+def _levelled(gains_db: Gains, evidence: Evidence) -> Gains:
+    """Gains of mid without their mean over the judged bands: the level of a curve is not tone."""
+    judged = gains_db[JUDGED][evidence.trusted[0, JUDGED] > 0.0]
+    return gains_db - judged.mean() if len(judged) else gains_db
+
+
+def _sure(gains_db: Gains, errors_db: Gains, evidence: Evidence, row: int) -> float:
+    """Share of the gains (31) that the network is sure enough of to act on.
+
+    All of them while it expects to be less wrong than they are large, on average over the judged
+    bands; none where it expects to be twice as wrong; a part in between. Where it cannot tell
+    mastering from music, the best that can be done is nothing.
+    """
+    judged = evidence.trusted[row, JUDGED] > 0.0
+    if not judged.any():
+        return 1.0
+    doubt = errors_db[JUDGED][judged].mean() / (np.abs(gains_db[JUDGED][judged]).mean() + 1e-9)
+    return float(np.clip(2.0 - doubt, 0.0, 1.0))
 
 
 def _named(result: MatchResult) -> MatchResult:

@@ -36,7 +36,7 @@ Draw = Callable[[Sequence[Take], np.random.Generator], Case]
 _EVIDENCE = tuple(field.name for field in fields(Evidence))
 KNEE_DB = 2.0
 
-FAMILY_SHARES = {"midi": 2.0, "multitrack": 0.6}
+FAMILY_SHARES = {"midi": 1.5, "multitrack": 0.4, "music": 2.5}
 """How often a family of takes is drawn, relative to 1: there are far more MIDI songs than others, and
 remixes of three songs differ more within themselves than records do."""
 

@@ -135,7 +135,8 @@ class TestCases:
 
     def test_cases_are_what_their_task_says(self, music_dir: Path, tmp_path: Path) -> None:
         places = songs.Places(music_dir, tmp_path, tmp_path, tmp_path)
-        song, other = (song for song in songs.listed() if song.name in ("invincible", "winning-plusplus"))
+        real = [song for song in songs.listed() if not song.rendered]
+        song, other = sorted(real, key=lambda song: song.used_s)[:2]
         first, second = songs.halves(song, places)
         for task in cases.TASKS:
             case = cases.build(cases.Spec(task, song, 1, other), places)

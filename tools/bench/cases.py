@@ -6,7 +6,7 @@ T1b  A through DeepAFx-ST's corruption
 T1c  A through corruptions that training has never seen; the headline
 T2   A at mix level; the reference is another song through a random chain k, the truth is k(A)
 
-Halves take turns as A. Every random number comes from the case's name.
+Halves take turns as A. Every random number comes from task, song and turn.
 """
 
 from __future__ import annotations
@@ -43,11 +43,18 @@ class Spec:
 
     @property
     def name(self) -> str:
-        return f"{self.task}/{self.song.name}/{self.turn}"
+        name = f"{self.task}/{self.song.name}/{self.turn}"
+        return name if self.other is None else f"{name}/{self.other.name}"
+
+    @property
+    def digest(self) -> str:
+        """Of the songs it is made of, as the list has them."""
+        return hashlib.sha256(repr((self.song, self.other)).encode()).hexdigest()[:8]
 
     @property
     def rng(self) -> np.random.Generator:
-        return np.random.default_rng(zlib.crc32(self.name.encode()))
+        seed = f"{self.task}/{self.song.name}/{self.turn}"
+        return np.random.default_rng(zlib.crc32(seed.encode()))
 
 
 @dataclass

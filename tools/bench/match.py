@@ -102,20 +102,25 @@ def run(
     """A row for every case and system: kept ones, and those made now."""
     kept_file = places.work / "rows.jsonl"
     kept = read_kept(kept_file, arguments.fresh)
-    versions = {system.name: f"{cases.version()}:{system.version()}" for system in installed}
+    versions = {
+        (spec.name, system.name): f"{cases.version()}:{spec.digest}:{system.version()}"
+        for spec in chosen
+        for system in installed
+    }
     work = []
     for spec in sorted(chosen, key=lambda spec: (spec.turn // 2, spec.song.name)):
-        names = [name for name, version in versions.items() if (spec.name, name, version) not in kept]
+        names = [one.name for one in installed]
+        names = [name for name in names if (spec.name, name, versions[spec.name, name]) not in kept]
         if names:
             work.append((spec, names))
     with kept_file.open("a") as file:
         for done in progress(each(work, places, arguments), len(work)):
             for row in done:
-                row["version"] = versions[row["system"]]
+                row["version"] = versions[row["case"], row["system"]]
                 kept[row["case"], row["system"], row["version"]] = row
                 file.write(json.dumps(row) + "\n")
             file.flush()
-    return [kept[spec.name, name, version] for spec in chosen for name, version in versions.items()]
+    return [kept[case, system, version] for (case, system), version in versions.items()]
 
 
 def prediction(case: cases.Case) -> str:

@@ -32,7 +32,17 @@ VERSIONS = 6
 TRAIN_MULTITRACKS = ("2.Lithium", "3.Sodium", "7.Francium")
 DEV_MULTITRACKS = ("6.Caesium",)
 DEV_PIECES = ("speed", "title", "drowning")
-TRAIN_PIECES = ("boss", "intro", "invincible", "menu", "sharp", "template", "theme", "winning_plus", "winning_plusplus")
+TRAIN_PIECES = (
+    "boss",
+    "intro",
+    "invincible",
+    "menu",
+    "sharp",
+    "template",
+    "theme",
+    "winning_plus",
+    "winning_plusplus",
+)
 """Pieces of at least 15 s by one artist, none of whose works are in the other splits."""
 
 PIECE_S = 130.0
