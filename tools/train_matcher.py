@@ -119,10 +119,13 @@ def finish(given: argparse.Namespace) -> None:
         for split in ("train", "dev")
     }
     print(f"{len(items['train'])} cases to train on; crest error before and after, dB")
-    print("untrained", dynamics.judge(net, items["dev"]))
+    start = {name: value.clone() for name, value in net.state_dict().items()}
     dynamics.fit_compressors(net, items["train"], steps=FINISH_STEPS, seed=FINISH_SEED, watch=_say_every(50))
-    print("trained  ", dynamics.judge(net, items["dev"]))
-    torch.save(net.state_dict(), given.work / "matcher.final.pt")
+    judged = dynamics.judge(net, items["dev"])
+    print({kind: {"before": round(b, 3), "after": round(a, 3)} for kind, (b, a) in judged.items()})
+    better = sum(after for _, after in judged.values()) < sum(before for before, _ in judged.values())
+    print("kept" if better else "not better on songs it has not seen: the compressors stay at their start")
+    torch.save(net.state_dict() if better else start, given.work / "matcher.final.pt")
 
 
 def _say_every(count: int) -> Callable[[int, float], None]:

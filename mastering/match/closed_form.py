@@ -77,7 +77,8 @@ class Judgement:
         matcher: who judged.
         mid_db, width_db: gains of mid and extra gains of side (31) that mastering would make.
         error_mid_db, error_width_db: expected absolute errors of these (31).
-        compressors: of the wide bands, places of their numbers [4, 4] (`mastering.match.bandwise`).
+        compressors: of the wide bands, places of their numbers [4, 4] (`mastering.match.bandwise`); where
+            none is worth its ratio, the formulas decide.
         plr_db: change of the peak to loudness ratio; only less is acted on.
     """
 
@@ -288,7 +289,7 @@ class _Match:
         """Compressors towards the reference's or style's density; a denser input is left alone."""
         if "dynamics" not in self.request.only or self.request.amount_percent == 0.0:
             return []
-        if self.judgement is None and dynamics.denser_already(self.request):
+        if dynamics.denser_already(self.request):
             goal = float(np.mean([r.plr_db for r in self.request.references]))
             self._tell(
                 "denser_already",
@@ -297,9 +298,12 @@ class _Match:
             )
             return []
         after_tone_db = self.own.mid_db + tone
+        judged: list[Step] = []
         if self.judgement is not None:
-            return dynamics.judged_compressors(self.request, after_tone_db, tone, self.judgement.compressors)
-        return dynamics.compressors(self.request, after_tone_db, tone, plr_db)
+            judged = dynamics.judged_compressors(
+                self.request, after_tone_db, tone, self.judgement.compressors
+            )
+        return judged or dynamics.compressors(self.request, after_tone_db, tone, plr_db)
 
     def _colour(self) -> list[Step]:
         style = self.request.style
