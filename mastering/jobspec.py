@@ -34,7 +34,7 @@ __all__ = [
     "merge_delivery",
 ]
 
-DEFAULT_MATCHER = "closed-form"
+DEFAULT_MATCHER = "learned"
 """The matcher of a run that names none."""
 
 DEFAULT_STYLE = "balanced"

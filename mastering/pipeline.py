@@ -300,7 +300,7 @@ class Mastered:
     after: Features
 
 
-def master(source: AudioSource, request: MatchRequest, *, matcher: str = "closed-form") -> Mastered:
+def master(source: AudioSource, request: MatchRequest, *, matcher: str = "learned") -> Mastered:
     """Master audio in memory, at the rate the request's delivery asks for; no dither, no file.
 
     Args:

@@ -81,16 +81,25 @@ def test_a_codec_that_fails(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_matcher_that_is_not_registered(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: ())
-    found = findings(run, 3)["closed-form"]
+    found = findings(run, 3)["learned"]
     assert found["state"] == "broken"
     assert "Install tonmeister" in found["hint"]
 
 
-def test_models_are_the_matchers_and_no_weights(run: Run) -> None:
+def test_models_are_the_matchers_and_their_weights(run: Run) -> None:
     found = findings(run, 0)
-    assert found["closed-form"]["group"] == found["model weights"]["group"] == "models"
-    assert found["closed-form"]["found"].startswith("matcher mastering.match")
-    assert found["model weights"]["found"] == "no model weights are needed yet"
+    assert found["closed-form"]["group"] == found["learned"]["group"] == found["weights"]["group"] == "models"
+    assert found["learned"]["found"].startswith("matcher mastering.match")
+    assert found["weights"]["found"].startswith("matcher 1, sha256 ")
+
+
+def test_spoiled_weights_are_told(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from mastering.match import learned
+
+    monkeypatch.setattr(learned, "shipped_models", lambda: tmp_path)
+    found = findings(run, 3)
+    assert found["weights"]["state"] == "broken"
+    assert "matcher.toml" in found["weights"]["found"]
 
 
 def test_broken_presets_are_told(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

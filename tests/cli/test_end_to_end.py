@@ -181,7 +181,7 @@ def test_doctor_finds_this_machine_healthy(folder: Path, run: Run) -> None:
         ("codecs", "wav"),
         ("versions", "FFmpeg"),
         ("models", "closed-form"),
-        ("models", "model weights"),
+        ("models", "weights"),
         ("machine", "cores"),
     } <= named
     assert list(folder.iterdir()) == []
