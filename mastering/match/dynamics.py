@@ -103,15 +103,16 @@ def compressors(
 def judged_compressors(
     request: MatchRequest, after_tone_db: Curve, tone_db: Curve, places: Curve
 ) -> list[Step]:
-    """The multiband compressor that a learned judgement asks for, by places of its numbers [4, 4]."""
+    """What a learned judgement asks for by places [4, 4], and a style's glue; empty if no band is worth it."""
     bands = _distributions(request, after_tone_db, tone_db)
     found = [
         compressor_from(row, band, request.limits.max_compression_db)
         for row, band in zip(places, bands, strict=True)
     ]
+    if not any(found):
+        return []
     glue = _bus(request, joined(bands), None, 0.0)
-    steps: list[Step] = [_multiband(found)] if any(found) else []
-    return [*steps, glue] if glue is not None else steps
+    return [_multiband(found), glue] if glue is not None else [_multiband(found)]
 
 
 def _clearly_less_dense(request: MatchRequest) -> bool:

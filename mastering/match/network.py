@@ -35,7 +35,7 @@ class Answer:
         mid, side: gains of mid and of side to mid [31].
         error_mid, error_side: expected absolute errors of these [31].
         trust: share of the whole difference that was taken for mastering [2, 31].
-        crest: change of crest in the wide bands [4].
+        crest: change of crest in the wide bands [4]; learned beside the rest, nothing acts on it.
         plr: change of the peak to loudness ratio.
         compressor: of the wide bands, places 0..1 of threshold, ratio, attack and release [4, 4].
     """

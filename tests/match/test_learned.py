@@ -90,6 +90,20 @@ def test_the_network_sets_compressors_within_the_cap(untrained: dict[str, np.nda
     assert not any(isinstance(step, MultibandCompressor) for step in without.chain.steps)
 
 
+def test_where_the_network_sets_no_compressor_the_formulas_do(untrained: dict[str, np.ndarray]) -> None:
+    """With a style's glue, too: the glue alone is no answer of the network."""
+    from mastering.library import load_style, names
+
+    dense = make_features(plr_db=6.0, crest_db=(3.0, 3.0, 3.0, 3.0))
+    glued = [style for style in map(load_style, names("styles")) if style.glue is not None]
+    assert glued
+    for style in (None, *glued):
+        request = _request(references=(dense,), style=style, only=("dynamics", "level"))
+        ours, theirs = LearnedMatcher(untrained).match(request), ClosedFormMatcher().match(request)
+        (wanted,) = [step for step in theirs.chain.steps if isinstance(step, MultibandCompressor)]
+        assert wanted in ours.chain.steps
+
+
 @pytest.mark.parametrize(
     "only", [("level",), ("width",), ("tone", "level")], ids=lambda aspects: "+".join(aspects)
 )
