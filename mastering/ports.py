@@ -70,7 +70,7 @@ class MatchResult:
         wanted_mid_db, wanted_side_db: the whole third-octave difference (31) before shrinking and caps.
         kept_mid_db, kept_side_db: what of it the chain applies.
         expected_error_mid_db, expected_error_side_db: how far (mean absolute, 31) the matcher expects what it
-            kept to lie from what mastering would have done; empty where it cannot say.
+            kept to lie from what mastering would have done; empty where it cannot say or nothing may change.
         amount_percent: as asked for; None is auto.
         notices: what was left alone, and why.
     """

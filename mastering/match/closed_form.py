@@ -43,7 +43,7 @@ from mastering.match.tone import (
     within_bandwidth,
 )
 from mastering.notice import Notice
-from mastering.ports import MatchRequest, MatchResult
+from mastering.ports import Aspect, MatchRequest, MatchResult
 
 __all__ = ["ClosedFormMatcher", "Judgement", "match_by_formulas"]
 
@@ -146,11 +146,18 @@ class _Match:
             wanted_side_db=tuple((wanted_mid + wanted_width).tolist()),
             kept_mid_db=tuple(mid.tolist()),
             kept_side_db=tuple((mid + width).tolist()),
-            expected_error_mid_db=tuple(judged.error_mid_db.tolist()) if judged else (),
-            expected_error_side_db=tuple(judged.error_width_db.tolist()) if judged else (),
+            expected_error_mid_db=self._expected("tone"),
+            expected_error_side_db=self._expected("width"),
             amount_percent=self.request.amount_percent,
             notices=tuple(self.notices),
         )
+
+    def _expected(self, aspect: Aspect) -> tuple[float, ...]:
+        """Expected errors (31) of tone or width; empty where nobody judged or nothing may change."""
+        if self.judgement is None or aspect not in self.request.only:
+            return ()
+        curve = self.judgement.error_mid_db if aspect == "tone" else self.judgement.error_width_db
+        return tuple(curve.tolist())
 
     def _goal(self) -> Spectrum | None:
         """The spectrum to come close to: the references' mean, else the style's curve."""

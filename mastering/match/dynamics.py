@@ -103,7 +103,7 @@ def compressors(
 def judged_compressors(
     request: MatchRequest, after_tone_db: Curve, tone_db: Curve, places: Curve
 ) -> list[Step]:
-    """What a learned judgement asks for by places [4, 4], and a style's glue; empty if no band is worth it."""
+    """What a judgement asks for by places [4, 4], and a style's glue; empty if no band is worth it."""
     bands = _distributions(request, after_tone_db, tone_db)
     found = [
         compressor_from(row, band, request.limits.max_compression_db)

@@ -109,8 +109,8 @@ class Share:
 
     @property
     def untouched(self) -> bool:
-        """True where the curve is exactly zero: this was not to change; a judgement never is that round."""
-        return not self.kept_db.any()
+        """True where nothing was kept and nobody judged: this was not to change."""
+        return self.error_db is None and not self.kept_db.any()
 
     @property
     def error_mean_db(self) -> float | None:
@@ -157,8 +157,7 @@ def _share(wanted: Curve, kept: Curve, error: Sequence[float], sure_db: float) -
     if not len(wanted) or len(wanted) != len(kept) or not math.isfinite(_mean(wanted) + _mean(kept)):
         return None
     known = _curve(error)
-    # What was not to change was not judged either.
-    usable = len(known) == len(kept) and bool(np.isfinite(known[COMPARED]).any()) and bool(kept.any())
+    usable = len(known) == len(kept) and bool(np.isfinite(known[COMPARED]).any())
     error_db = np.abs(known) if usable else None
     return Share(wanted_db=wanted, kept_db=kept, error_db=error_db, sure_db=sure_db)
 

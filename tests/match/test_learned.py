@@ -210,3 +210,9 @@ def test_no_torch_is_imported_to_master() -> None:
         "find_matcher('learned'); _shipped(); assert 'torch' not in sys.modules, 'torch was imported'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_errors_are_expected_only_of_what_may_change(untrained: dict[str, np.ndarray]) -> None:
+    result = LearnedMatcher(untrained).match(_request(only=("tone", "level")))
+    assert len(result.expected_error_mid_db) == 31
+    assert result.expected_error_side_db == ()

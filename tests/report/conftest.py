@@ -251,9 +251,13 @@ def make_judged(
     wanted_mid_db: tuple[float, ...] = WANTED_MID,
     wanted_width_db: tuple[float, ...] = (2.0,) * 31,
     matcher: str = "learned",
+    doubted: bool = False,
     **changes: Any,
 ) -> Report:
-    """A run whose matcher judged by a model; width is the gain of side beyond mid."""
+    """A run whose matcher judged by a model; width is the gain of side beyond mid.
+
+    Curves of zeros are aspects that were not to change, or, `doubted`, such as the model was too unsure of.
+    """
     report = make_report(**changes)
     assert report.match is not None
     chain = dataclasses.replace(
@@ -266,8 +270,8 @@ def make_judged(
         wanted_side_db=_sum(wanted_mid_db, wanted_width_db),
         kept_mid_db=kept_mid_db,
         kept_side_db=_sum(kept_mid_db, kept_width_db),
-        expected_error_mid_db=error_mid_db,
-        expected_error_side_db=error_width_db,
+        expected_error_mid_db=error_mid_db if any(kept_mid_db) or doubted else (),
+        expected_error_side_db=error_width_db if any(kept_width_db) or doubted else (),
         amount_percent=amount_percent,
     )
     recipe = dataclasses.replace(report.recipe, chain=chain)

@@ -138,6 +138,13 @@ def test_mono_has_a_tone_and_no_width(reports: dict[str, Report]) -> None:
     assert any("The music is mono" in text for text in sentences(report))
 
 
+def test_what_was_doubted_away_is_not_called_forbidden(new_judged: Callable[..., Report]) -> None:
+    doubts = {"error_mid_db": (3.0,) * 31, "error_width_db": (4.0,) * 31}
+    text = told(new_judged(kept_mid_db=ZERO, kept_width_db=ZERO, doubted=True, **doubts))
+    assert "was not to change" not in text
+    assert "could not tell mastering from music" in text
+
+
 def test_what_was_not_to_change_is_not_called_music(
     reports: dict[str, Report], new_judged: Callable[..., Report]
 ) -> None:
