@@ -16,11 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soxr
 
 from generation.piece import render_piece
 from mastering.audio import Audio
-from mastering.io.files import open_source
 from mastering.train.degrade import degrade
 from mastering.train.takes import measure, save
 from matcher import finish, midi, remix
@@ -151,7 +149,7 @@ def _make_group(tasks: list[Task], folders: Folders, out: Path) -> str:
 
 def _song(task: Task, folders: Folders, tracks: dict[str, np.ndarray], rng: np.random.Generator) -> Audio:
     if task.family == "music":
-        return _part(_read(folders.music / "opensurge" / f"{task.name}.ogg"), task.number)
+        return _part(remix.read_stereo(folders.music / "opensurge" / f"{task.name}.ogg"), task.number)
     if task.family == "whole":
         return finish.finish(remix.whole(tracks, 1.5 * SECONDS, rng), rng)
     if task.family == "multitrack":
@@ -171,18 +169,8 @@ def _balanced(stems: dict[str, np.ndarray], rng: np.random.Generator) -> dict[st
     return {name: s * np.float32(10.0 ** (rng.normal(0.0, 4.0) / 20.0)) for name, s in stems.items()}
 
 
-def _part(audio: Audio, number: int) -> Audio:
+def _part(samples: np.ndarray, number: int) -> Audio:
     """The first or the last PIECE_S of a piece; all of a shorter one."""
-    frames = round(PIECE_S * audio.sample_rate)
-    samples = audio.samples[:, -frames:] if number else audio.samples[:, :frames]
-    return Audio(samples=np.ascontiguousarray(samples), sample_rate=audio.sample_rate)
-
-
-def _read(path: Path) -> Audio:
-    source = open_source(path)
-    samples = np.concatenate(list(source.blocks()), axis=1)
-    if source.sample_rate != finish.RATE:
-        samples = soxr.resample(samples.T, source.sample_rate, finish.RATE).T
-    if samples.shape[0] == 1:
-        samples = np.repeat(samples, 2, axis=0)
-    return Audio(samples=np.ascontiguousarray(samples, np.float32), sample_rate=finish.RATE)
+    frames = round(PIECE_S * finish.RATE)
+    part = samples[:, -frames:] if number else samples[:, :frames]
+    return Audio(samples=np.ascontiguousarray(part), sample_rate=finish.RATE)

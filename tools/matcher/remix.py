@@ -13,17 +13,21 @@ from mastering.io.files import open_source
 RATE = 44_100
 
 
+def read_stereo(path: Path) -> np.ndarray:
+    """A file as float32 [2, frames] at 44.1 kHz; mono on both channels."""
+    with open_source(path) as source:
+        samples = np.concatenate(list(source.blocks()), axis=1)
+        if source.sample_rate != RATE:
+            samples = soxr.resample(samples.T, source.sample_rate, RATE).T
+    samples = np.repeat(samples, 2, axis=0) if samples.shape[0] == 1 else samples
+    return np.ascontiguousarray(samples, np.float32)
+
+
 def read_tracks(folder: Path) -> dict[str, np.ndarray]:
     """All tracks of one song, start-aligned: name -> float16 (half the memory) [2, frames] at 44.1 kHz."""
     tracks = {}
     for path in sorted(folder.glob("*Stem*.m4a")):
-        source = open_source(path)
-        samples = np.concatenate(list(source.blocks()), axis=1)
-        if samples.shape[0] == 1:
-            samples = np.repeat(samples, 2, axis=0)
-        if source.sample_rate != RATE:
-            samples = soxr.resample(samples.T, source.sample_rate, RATE).T
-        tracks[path.stem.partition("_Stem_")[2]] = samples.astype(np.float16)
+        tracks[path.stem.partition("_Stem_")[2]] = read_stereo(path).astype(np.float16)
     longest = max(samples.shape[1] for samples in tracks.values())
     return {name: np.pad(t, ((0, 0), (0, longest - t.shape[1]))) for name, t in tracks.items()}
 
