@@ -22,7 +22,7 @@ from mastering.jobspec import (
 )
 from mastering.library import load_style, load_target
 from mastering.measure.features import Features
-from mastering.ports import ASPECTS, Aspect
+from mastering.ports import ASPECTS, Aspect, Separator
 from mastering.report.model import Report
 from mastering.target import DeliverySpec, Recipe
 
@@ -53,6 +53,7 @@ def master(
     eq: Literal["linear", "parametric"] = "linear",
     matcher: str = DEFAULT_MATCHER,
     refine_steps: int = 0,
+    separator: Separator | None = None,
     downmix: bool = False,
     force: bool = False,
     write_report: bool = True,
@@ -71,6 +72,8 @@ def master(
         eq: a linear-phase curve or up to 8 parametric bands.
         matcher: name of a registered matcher.
         refine_steps: gradient steps on the matched chain; a few seconds for 30. 0 takes the prediction.
+        separator: takes input and reference apart, so that each stem is matched to its counterpart before
+            the whole; needs a reference. None masters the mix as it is.
         downmix: fold more than two channels down instead of refusing.
         force: replace existing files.
         write_report: write NAME.report.html too.
@@ -78,7 +81,7 @@ def master(
         delivery: fields of `DeliverySpec` that beat the target's, such as integrated_lufs=-12.0.
 
     Raises:
-        AudioFileError, ParameterError, PresetError, EnvironmentProblem: as their messages say.
+        AudioFileError, ParameterError, PresetError, EnvironmentProblem, ModelError: as their messages say.
     """
     output = Path(output)
     references = _paths(reference)
@@ -106,25 +109,33 @@ def master(
         force=force,
         write_report=write_report,
     )
-    return master_file(Path(source), output, job, progress=progress)
+    return master_file(Path(source), output, job, separator=separator, progress=progress)
 
 
-def apply(recipe: Recipe | PathLike, source: PathLike, output: PathLike, *, force: bool = False) -> Report:
+def apply(
+    recipe: Recipe | PathLike,
+    source: PathLike,
+    output: PathLike,
+    *,
+    separator: Separator | None = None,
+    force: bool = False,
+) -> Report:
     """Run a chain on a file, as it is.
 
     Args:
         recipe: a report's recipe, a recipe's or a chain's file, or the name of a chain of the library.
         source: the file.
         output: what to write; its extension chooses the container.
+        separator: of the same model as the recipe's, where that changes stems.
         force: replace existing files.
 
     Raises:
-        AudioFileError, ParameterError, PresetError, EnvironmentProblem: as their messages say.
+        AudioFileError, ParameterError, PresetError, EnvironmentProblem, ModelError: as their messages say.
     """
     output = Path(output)
     loaded = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     delivery = replace(loaded.delivery, container=container_of(output))
-    return apply_recipe(loaded, Path(source), output, force=force, delivery=delivery)
+    return apply_recipe(loaded, Path(source), output, separator=separator, force=force, delivery=delivery)
 
 
 def _paths(reference: PathLike | Sequence[PathLike] | None) -> tuple[Path, ...]:

@@ -6,6 +6,7 @@ depend on a sample rate: the host designs filters for the rate it renders at.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypeAlias
 
@@ -22,6 +23,9 @@ __all__ = [
     "MultibandCompressor",
     "Origin",
     "Saturation",
+    "SeparatedBy",
+    "StemChain",
+    "StemChains",
     "Step",
     "Width",
 ]
@@ -174,6 +178,66 @@ class MasteringChain:
     steps: tuple[Step, ...] = ()
     limiter: Limiter | None = None
     origin: Origin = Origin()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeparatedBy:
+    """What took a recording apart: enough to do it again, and to tell whether it is the same.
+
+    Args:
+        model: the separator's model, such as "htdemucs" or "draft".
+        label: "draft", "official" or "custom", as in ports.SeparatorInfo.
+        sha256: digests of its weights, one for each model of a bag.
+        settings: whatever else changes the samples, such as overlap and shifts.
+    """
+
+    model: str
+    label: str = ""
+    sha256: tuple[str, ...] = ()
+    settings: Mapping[str, int | float | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StemChain:
+    """What is done to one stem: steps in signal order, then a gain.
+
+    Args:
+        stem: its name, such as "vocals".
+        steps: as in MasteringChain.
+        gain_db: of the stem after its steps.
+    """
+
+    stem: str
+    steps: tuple[Step, ...] = ()
+    gain_db: Annotated[float, Range(-24.0, 24.0, "dB")] = 0.0
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+    @property
+    def changes(self) -> bool:
+        """Whether it does anything at all."""
+        return bool(self.steps) or self.gain_db != 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StemChains:
+    """What is done to single stems before the mix is mastered: the changes are added to the recording.
+
+    Raises:
+        ParameterError: two chains for one stem.
+    """
+
+    separator: SeparatedBy
+    chains: tuple[StemChain, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [chain.stem for chain in self.chains]
+        if len(set(names)) < len(names):
+            raise ParameterError(
+                f"StemChains has {', '.join(names)}: allowed one chain for each stem",
+                hint="Join the steps of the same stem.",
+            )
 
 
 def _check_curve(name: str, frequencies_hz: tuple[float, ...], *gains_db: tuple[float, ...]) -> None:

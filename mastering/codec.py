@@ -3,10 +3,15 @@
 One codec serves recipes (JSON), styles and targets (TOML tables) and the `--json` documents.
 Unknown keys are refused with the nearest known one; every message says where it was found.
 A number that is -inf or +inf (silence measured in dB) is null in JSON.
+
+A field that came with a later schema says so in its metadata, {"since": 2}. It is left out of a
+document while it is at its default, and the class then writes the older schema: a document is never
+newer than what it holds. Reading an older document gives the field its default; that is the migration.
 """
 
 from __future__ import annotations
 
+import collections.abc
 import dataclasses
 import difflib
 import functools
@@ -14,7 +19,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeVar, Union
 
 from mastering.errors import ParameterError, PresetError
@@ -24,13 +29,13 @@ __all__ = ["from_json", "from_plain", "to_json", "to_plain"]
 T = TypeVar("T")
 
 SCHEMA = 1
-"""Newest schema this version writes; older documents are migrated, newer ones refused."""
+"""Schema of every class without a field that came later."""
 
 
 def to_plain(value: Any) -> Any:
     """`value` as dicts, lists, numbers, text; dataclasses become dicts, infinities become None."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {f.name: to_plain(getattr(value, f.name)) for f in _written(value)}
     if isinstance(value, Mapping):
         return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -38,6 +43,18 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _written(value: Any) -> Iterator[dataclasses.Field[Any]]:
+    """The fields of a dataclass that its document holds."""
+    for field in dataclasses.fields(value):
+        if _since(field) == SCHEMA or getattr(value, field.name) != field.default:
+            yield field
+
+
+def _since(field: dataclasses.Field[Any]) -> int:
+    """The schema that a field came with."""
+    return int(field.metadata.get("since", SCHEMA))
 
 
 def to_json(value: Any) -> str:
@@ -83,14 +100,9 @@ def from_plain(kind: type[T], plain: Any, where: str) -> T:
 def _build(kind: Any, plain: Any, where: str) -> Any:
     if not isinstance(plain, Mapping):
         raise _wrong(where, plain, f"a table of {kind.__name__} values")
-    schema = plain.get("schema", SCHEMA)
-    if not isinstance(schema, int) or not 1 <= schema <= SCHEMA:
-        raise PresetError(
-            f"{where}: schema {schema!r}: this version reads 1..{SCHEMA}",
-            hint="Update tonmeister, or save the document with this version.",
-        )
     hints = _hints(kind)
     fields = {f.name: f for f in dataclasses.fields(kind)}
+    _check_schema(plain, fields, where)
     _check_keys(kind.__name__, plain, fields, where)
     given = {
         name: _value(hints[name], plain[name], f"{where}: {name}")
@@ -101,6 +113,23 @@ def _build(kind: Any, plain: Any, where: str) -> Any:
         return kind(**given)
     except ParameterError as error:
         raise ParameterError(f"{where}: {error.message}", hint=error.hint, code=error.code) from error
+
+
+def _check_schema(plain: Mapping[str, Any], fields: Mapping[str, dataclasses.Field[Any]], where: str) -> None:
+    """Refuse a document that is newer than this version, and keys that are newer than their document."""
+    newest = max(map(_since, fields.values()), default=SCHEMA)
+    schema = plain.get("schema", SCHEMA)
+    if not isinstance(schema, int) or not 1 <= schema <= newest:
+        raise PresetError(
+            f"{where}: schema {schema!r}: this version reads {SCHEMA}..{newest}",
+            hint="Update tonmeister, or save the document with this version.",
+        )
+    for key in plain.keys() & fields.keys():
+        if _since(fields[key]) > schema:
+            raise PresetError(
+                f"{where}: '{key}' came with schema {_since(fields[key])}, the document says {schema}",
+                hint=f"Write 'schema': {_since(fields[key])}, or remove '{key}'.",
+            )
 
 
 def _check_keys(
@@ -133,6 +162,8 @@ def _value(hint: Any, plain: Any, where: str) -> Any:
         return _literal(typing.get_args(hint), plain, where)
     if origin is tuple:
         return _items(typing.get_args(hint), plain, where)
+    if origin is collections.abc.Mapping:
+        return _table(typing.get_args(hint)[1], plain, where)
     if dataclasses.is_dataclass(hint):
         return _build(hint, plain, where)
     return _scalar(hint, plain, where)
@@ -190,6 +221,13 @@ def _items(arguments: tuple[Any, ...], plain: Any, where: str) -> tuple[Any, ...
         raise _wrong(where, plain, f"a list of {len(arguments)}")
     pairs = zip(arguments, plain, strict=True)
     return tuple(_value(hint, item, f"{where}[{i}]") for i, (hint, item) in enumerate(pairs))
+
+
+def _table(hint: Any, plain: Any, where: str) -> dict[str, Any]:
+    """A Mapping of names to values of one type."""
+    if not isinstance(plain, Mapping):
+        raise _wrong(where, plain, "a table")
+    return {str(key): _value(hint, item, f"{where}.{key}") for key, item in plain.items()}
 
 
 def _scalar(hint: Any, plain: Any, where: str) -> Any:

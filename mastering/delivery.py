@@ -18,16 +18,16 @@ import numpy as np
 from mastering import codec
 from mastering.assess import album_check, checks_of, missed_notices
 from mastering.audio import AudioSource
-from mastering.chain import MasteringChain
-from mastering.errors import AudioFileError, EnvironmentProblem
+from mastering.chain import MasteringChain, StemChains
+from mastering.errors import AudioFileError, EnvironmentProblem, ParameterError
 from mastering.host.processors import CURVE_FRAMES
 from mastering.host.render import Rendered
-from mastering.intake import Reference, Song, read_all
+from mastering.intake import Reference, Song, hear_all, read_all
 from mastering.io.encoders import check_spec, nearest_rate
 from mastering.io.files import open_source, sha256, write_text_atomic
 from mastering.io.writer import Writer, open_writer
 from mastering.io.written import open_written
-from mastering.jobspec import MasterJob, Progress, ignore_progress
+from mastering.jobspec import MasterJob, Progress, check_stems, ignore_progress
 from mastering.library import reference_limits
 from mastering.measure.envelope import STEP_S, Envelope
 from mastering.measure.features import Features, analyse
@@ -38,20 +38,25 @@ from mastering.pipeline import (
     LevelLoop,
     Levels,
     Limited,
+    Remixed,
     album_features,
     album_lufs,
     level_loop,
     load_kernels,
     loudest_stretch,
+    remix,
 )
-from mastering.ports import MatchRequest, MatchResult, find_matcher
+from mastering.ports import MatchRequest, MatchResult, Separator, find_matcher
 from mastering.report.model import Curves, Report
+from mastering.stemwise.provenance import check_same
+from mastering.stemwise.resum import Resummed
 from mastering.styles import Limits
 from mastering.target import DeliverySpec, Recipe
 
 __all__ = ["analyse_file", "apply_recipe", "master_album", "master_file", "plan_album", "plan_file"]
 
 _LIBRARIES = ("tonmeister", "numpy", "scipy", "numba", "pedalboard", "soundfile", "soxr", "av")
+_LIBRARIES_OF_STEMS = ("torch", "demucs")
 
 
 def analyse_file(source: Path, *, downmix: bool = False) -> tuple[Features, tuple[Notice, ...]]:
@@ -65,16 +70,29 @@ def analyse_file(source: Path, *, downmix: bool = False) -> tuple[Features, tupl
 
 
 def master_file(
-    source: Path, output: Path, job: MasterJob, *, progress: Progress = ignore_progress
+    source: Path,
+    output: Path,
+    job: MasterJob,
+    *,
+    separator: Separator | None = None,
+    progress: Progress = ignore_progress,
 ) -> Report:
     """Master one file; writes the master, NAME.recipe.json and, where asked, NAME.report.html.
 
+    Args:
+        source, output: the mix, and the master to write.
+        job: what is asked for.
+        separator: takes input and references apart, so that each stem is matched to its counterpart
+            before the sum is mastered; None masters the mix as it is.
+        progress: called with stage and share.
+
     Raises:
         AudioFileError: input or reference cannot be mastered.
-        ParameterError: the container cannot hold what is asked for.
+        ParameterError: the container cannot hold what is asked for; stems without a reference.
         EnvironmentProblem: the output cannot be written.
+        ModelError: the separator's weights are missing, changed or not a model.
     """
-    return master_album([(source, output)], job, progress=progress)[0]
+    return _Run([(source, output)], job, progress, separator).deliver()[0]
 
 
 def master_album(
@@ -90,9 +108,16 @@ def master_album(
     return _Run(pairs, job, progress).deliver()
 
 
-def plan_file(source: Path, output: Path, job: MasterJob, *, progress: Progress = ignore_progress) -> Report:
+def plan_file(
+    source: Path,
+    output: Path,
+    job: MasterJob,
+    *,
+    separator: Separator | None = None,
+    progress: Progress = ignore_progress,
+) -> Report:
     """Everything but writing: the report of a master that was only rendered in memory."""
-    return plan_album([(source, output)], job, progress=progress)[0]
+    return _Run([(source, output)], job, progress, separator).rehearse()[0]
 
 
 def plan_album(
@@ -111,12 +136,26 @@ def apply_recipe(
     downmix: bool = False,
     write_report: bool = True,
     delivery: DeliverySpec | None = None,
+    separator: Separator | None = None,
     progress: Progress = ignore_progress,
 ) -> Report:
-    """Run a saved chain on a file as it is; the same audio gives the same samples as when it was saved."""
+    """Run a saved chain on a file as it is; the same audio gives the same samples as when it was saved.
+
+    Args:
+        recipe: chain and delivery; a recipe with stems needs a separator of the same model.
+        source, output: the file, and what to write.
+        force, downmix, write_report: as in MasterJob.
+        delivery: instead of the recipe's.
+        separator: takes the file apart.
+        progress: called with stage and share.
+
+    Raises:
+        ModelError: the separator is not the recipe's.
+        ParameterError: the recipe needs a separator and there is none.
+    """
     spec = delivery or recipe.delivery
     job = MasterJob(delivery=spec, force=force, downmix=downmix, write_report=write_report)
-    return _Run([(source, output)], job, progress).apply(recipe.chain)
+    return _Run([(source, output)], job, progress, separator).apply(recipe)
 
 
 @dataclass(slots=True)
@@ -159,25 +198,35 @@ class _Decision:
     match: MatchResult | None = None
     album_lufs: float | None = None
     missed: tuple[Notice, ...] = ()
+    stems: StemChains | None = None
 
 
 class _Run:
     """One call: the songs, the job, and what has been found out so far."""
 
-    def __init__(self, pairs: Sequence[tuple[Path, Path]], job: MasterJob, progress: Progress) -> None:
+    def __init__(
+        self,
+        pairs: Sequence[tuple[Path, Path]],
+        job: MasterJob,
+        progress: Progress,
+        separator: Separator | None = None,
+    ) -> None:
         self._pairs = pairs
         self._job = job
         self._progress = progress
+        self._separator = separator
+        self._remixed: Remixed | None = None
         self._watch = _Stopwatch()
         self._stack = contextlib.ExitStack()
         self._references: list[Reference] = []
 
     def deliver(self) -> list[Report]:
         self._refuse_early()
+        self._refuse_stems()
         with self._stack:
             songs = self._read()
             match = self._match(songs)
-            tracks = self._render(songs, match.chain)
+            tracks = self._render(songs, match.chain, self._remixed.source if self._remixed else None)
             loop = self._loop(tracks, match)
             while True:
                 plan = loop.plan()
@@ -206,10 +255,11 @@ class _Run:
 
     def rehearse(self) -> list[Report]:
         self._refuse_early(existing=False)
+        self._refuse_stems()
         with self._stack:
             songs = self._read()
             match = self._match(songs)
-            tracks = self._render(songs, match.chain)
+            tracks = self._render(songs, match.chain, self._remixed.source if self._remixed else None)
             plan = self._loop(tracks, match).plan()
             chain = replace(match.chain, limiter=plan.limiter)
             decision = _Decision(
@@ -226,13 +276,44 @@ class _Run:
                 reports.append(self._report(track, after, "", curves, chain, decision))
             return reports
 
-    def apply(self, chain: MasteringChain) -> Report:
+    def apply(self, recipe: Recipe) -> Report:
         self._refuse_early()
+        changed = self._same_separator(recipe)
         with self._stack:
-            (track,) = self._render(self._read(), chain)
-            done = self._write(track, chain)
+            songs = self._read()
+            resummed = self._resum(songs[0], recipe.stems) if recipe.stems is not None else None
+            (track,) = self._render(songs, recipe.chain, resummed)
+            done = self._write(track, recipe.chain)
             self._verify([done])
-            return self._finish(track, done, chain, _Decision())
+            decision = _Decision(missed=changed, stems=recipe.stems)
+            return self._finish(track, done, recipe.chain, decision)
+
+    def _same_separator(self, recipe: Recipe) -> tuple[Notice, ...]:
+        """What differs from how the recipe's stems were separated."""
+        if recipe.stems is None:
+            return ()
+        made_by = recipe.stems.separator
+        if self._separator is None:
+            raise ParameterError(
+                f"the recipe changes single stems, separated by the model '{made_by.model}', and there is no "
+                "separator",
+                hint="Pass a separator of that model.",
+                code="separator_needed",
+            )
+        return tuple(check_same(made_by, self._separator.info))
+
+    def _resum(self, song: Song, stems: StemChains) -> AudioSource:
+        """A song with a recipe's changes of its stems."""
+        assert self._separator is not None, "checked before anything is read"
+        with self._watch.stage("separate"):
+            separated = self._separator.separate(
+                song.source, on_progress=lambda share: self._progress("separate", share)
+            )
+        return Resummed(song.source, separated.parts, stems.chains)
+
+    def _refuse_stems(self) -> None:
+        if self._separator is not None:
+            check_stems(self._job.references, len(self._pairs))
 
     def _refuse_early(self, *, existing: bool = True) -> None:
         """Before anything is measured: outputs that exist, and what the container cannot hold."""
@@ -285,9 +366,14 @@ class _Run:
                 only=job.only,
                 eq=job.eq,
                 limits=self._limits(),
-                refine_steps=job.refine_steps,
-                excerpt=loudest_stretch(songs[0].source, songs[0].before) if job.refine_steps else None,
             )
+        source, before = self._remix(songs[0], request)
+        with self._watch.stage("match"):
+            if job.refine_steps:
+                excerpt = loudest_stretch(source, before)
+                request = replace(request, refine_steps=job.refine_steps, excerpt=excerpt)
+            if self._remixed is not None:
+                request = replace(request, features=before)
             result = find_matcher(job.matcher).match(request)
         origin = replace(
             result.chain.origin,
@@ -299,11 +385,36 @@ class _Run:
         self._progress("match", 1.0)
         return replace(result, chain=replace(result.chain, origin=origin))
 
-    def _render(self, songs: Sequence[Song], chain: MasteringChain) -> list[_Track]:
+    def _remix(self, song: Song, request: MatchRequest) -> tuple[AudioSource, Features]:
+        """What is mastered: the song, or where there is a separator the sum of its matched stems."""
+        if self._separator is None:
+            return song.source, song.before
+        with self._watch.stage("separate"):
+            heard = hear_all(
+                song,
+                self._references,
+                self._separator,
+                downmix=self._job.downmix,
+                progress=lambda share: self._progress("separate", share),
+            )
+        with self._watch.stage("match stems"):
+            self._remixed = remix(
+                song.source,
+                heard,
+                request,
+                matcher=self._job.matcher,
+                measure=lambda source: analyse(source, threads=2),
+            )
+        return self._remixed.source, self._remixed.features
+
+    def _render(
+        self, songs: Sequence[Song], chain: MasteringChain, instead: AudioSource | None = None
+    ) -> list[_Track]:
+        """The songs through the chain's steps; `instead` takes the place of a single song's audio."""
         spec, tracks = self._job.delivery, []
         for song in songs:
             rate = spec.sample_rate or nearest_rate(spec.container, song.source.sample_rate)
-            rendered = Rendered(song.source, chain.steps, rate)
+            rendered = Rendered(instead or song.source, chain.steps, rate)
             held = Held(rendered, HOLD_BYTES // len(songs))
             tracks.append(_Track(song=song, rendered=rendered, held=held))
         return tracks
@@ -400,18 +511,32 @@ class _Run:
             after=after,
             references=tuple(reference.features for reference in self._references),
             match=match,
-            recipe=Recipe(chain=chain, delivery=spec),
+            recipe=Recipe(chain=chain, delivery=spec, stems=self._stem_chains(decision)),
             checks=checks,
             notices=(
                 *song.notices,
                 *self._own_notices(track),
+                *(self._remixed.match.notices if self._remixed else ()),
                 *(match.notices if match else ()),
                 *decision.missed,
             ),
             curves=curves,
-            versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
+            versions=dict(self._versions()),
             seconds=dict(self._watch.seconds),
+            stems=self._remixed.match if self._remixed else None,
         )
+
+    def _stem_chains(self, decision: _Decision) -> StemChains | None:
+        """What the recipe says about stems: nothing where none of them changes."""
+        chains = self._remixed.match.chains if self._remixed is not None else decision.stems
+        return chains if chains is not None and chains.chains else None
+
+    def _versions(self) -> Iterator[tuple[str, str]]:
+        for name in _LIBRARIES:
+            yield name, importlib.metadata.version(name)
+        for name in _LIBRARIES_OF_STEMS if self._separator is not None else ():
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                yield name, importlib.metadata.version(name)
 
     def _own_notices(self, track: _Track) -> Iterator[Notice]:
         rate, own = track.held.sample_rate, track.song.source.sample_rate

@@ -17,8 +17,13 @@ from mastering.io.tags import read_metadata
 from mastering.measure.envelope import Envelope
 from mastering.measure.features import Features, analyse
 from mastering.notice import Notice
+from mastering.ports import SeparatedStems, Separator
+from mastering.stemwise.hearing import HeardStems, TakenApart, hear
 
-__all__ = ["Reference", "Song", "read_all"]
+__all__ = ["Reference", "Song", "hear_all", "read_all"]
+
+_SEPARATING = 0.9
+"""Share of the time that separating takes of separating and measuring the stems."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +143,49 @@ def _song(
         metadata=metadata,
         notices=(*source.notices, *unread, *input_notices(before)),
     )
+
+
+def hear_all(
+    song: Song,
+    references: Sequence[Reference],
+    separator: Separator,
+    *,
+    downmix: bool,
+    progress: Callable[[float], None],
+) -> TakenApart:
+    """Separate an open song and its references, one after the other, and measure all stems.
+
+    Args:
+        song: its source stays open; its stems are kept.
+        references: opened again for this, and closed.
+        separator: takes them apart.
+        downmix: as in `read_all`.
+        progress: called with the share done.
+
+    Raises:
+        ModelError: the separator's weights are missing, changed or not a model.
+    """
+    count = 1 + len(references)
+
+    def part(number: int) -> Callable[[float], None]:
+        return lambda share: progress((number + share) / count)
+
+    separated, own = _taken_apart(song.source, song.before, separator, part(0))
+    heard = []
+    for number, reference in enumerate(references, start=1):
+        with open_source(reference.path, downmix=downmix) as source:
+            heard.append(_taken_apart(source, reference.features, separator, part(number))[1])
+    return TakenApart(separated=separated, own=own, references=tuple(heard))
+
+
+def _taken_apart(
+    source: FileSource, mix: Features, separator: Separator, progress: Callable[[float], None]
+) -> tuple[SeparatedStems, HeardStems]:
+    separated = separator.separate(source, on_progress=lambda share: progress(_SEPARATING * share))
+    heard = hear(
+        separated, mix, on_progress=lambda share: progress(_SEPARATING + (1.0 - _SEPARATING) * share)
+    )
+    return separated, heard
 
 
 def _metadata_of(path: Path) -> tuple[Metadata, tuple[Notice, ...]]:

@@ -27,6 +27,7 @@ __all__ = [
     "DEFAULT_STYLE",
     "MasterJob",
     "Progress",
+    "check_stems",
     "container_of",
     "default_style_name",
     "ignore_progress",
@@ -49,7 +50,7 @@ CONTAINER_SUFFIXES: dict[str, Container] = {f".{name}": name for name in CONTAIN
 """Suffix of an output -> its container; the first suffix of each container is the default one."""
 
 Progress: TypeAlias = Callable[[str, float], None]
-"""Called with a stage ("read", "measure", "match", "render", "limit", "write", "verify") and 0..1."""
+"""Called with a stage ("measure", "separate", "match", "render", "write", "verify", ...) and 0..1."""
 
 
 def ignore_progress(stage: str, fraction: float) -> None:
@@ -96,6 +97,32 @@ class MasterJob:
                     f"MasterJob.only holds {aspect!r}: allowed {', '.join(ASPECTS)}",
                     hint="Name the aspects that may change.",
                 )
+
+
+def check_stems(references: Collection[object], songs: int) -> None:
+    """Refuse what mastering stem by stem cannot do.
+
+    Args:
+        references: files to match.
+        songs: how many share one decision.
+
+    Raises:
+        ParameterError: no reference, or an album.
+    """
+    if not references:
+        raise ParameterError(
+            "--stems matches each stem to the same stem of a reference, and there is none: a style is a "
+            "curve of whole mixes",
+            hint="Give a reference (-r FILE), or leave --stems out.",
+            code="stems_without_reference",
+        )
+    if songs > 1:
+        raise ParameterError(
+            "--stems and --album exclude each other: an album is one decision for all songs, so that they "
+            "keep to each other, and the balance of stems is each song's own",
+            hint="Master the songs one by one with --stems, or the album without.",
+            code="stems_of_album",
+        )
 
 
 def default_style_name(references: Collection[object], style: str | None, target: str | None) -> str | None:

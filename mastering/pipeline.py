@@ -22,6 +22,10 @@ from mastering.measure.loudness import KPower, gated_loudness
 from mastering.measure.peaks import TruePeakMeter
 from mastering.ports import MatchRequest, MatchResult, find_matcher
 from mastering.prefetch import prefetched
+from mastering.stemwise.hearing import TakenApart
+from mastering.stemwise.matching import match_stems
+from mastering.stemwise.resum import Resummed
+from mastering.stemwise.values import StemsMatch
 from mastering.target import DeliverySpec
 from mastering.units import gain_to_db
 
@@ -32,12 +36,14 @@ __all__ = [
     "Levels",
     "Limited",
     "Mastered",
+    "Remixed",
     "album_features",
     "album_lufs",
     "level_loop",
     "load_kernels",
     "loudest_stretch",
     "master",
+    "remix",
 ]
 
 HOLD_BYTES = 192 * 1024 * 1024
@@ -325,6 +331,45 @@ def master(source: AudioSource, request: MatchRequest, *, matcher: str = "learne
         before=request.features,
         after=analyse(audio),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remixed:
+    """A recording whose stems were matched, before it is mastered.
+
+    Attributes:
+        source: the recording plus what was changed of its stems; the recording itself where nothing was.
+        features: of that, measured again.
+        match: what was wanted and done for each stem.
+    """
+
+    source: AudioSource
+    features: Features
+    match: StemsMatch
+
+
+def remix(
+    source: AudioSource,
+    heard: TakenApart,
+    request: MatchRequest,
+    *,
+    matcher: str = "learned",
+    measure: Callable[[AudioSource], Features] = analyse,
+) -> Remixed:
+    """Match the stems of a recording to those of the references, and sum it again.
+
+    Args:
+        source: the recording; `request.features` are its measurements.
+        heard: its stems, and measurements of all stems.
+        request: what is asked for of the whole.
+        matcher: name of a registered matcher.
+        measure: measures the sum; it renders every changed stem.
+    """
+    match = match_stems(heard.own, heard.references, request, matcher)
+    if not match.chains.chains:
+        return Remixed(source=source, features=request.features, match=match)
+    summed = Held(Resummed(source, heard.separated.parts, match.chains.chains))
+    return Remixed(source=summed, features=measure(summed), match=match)
 
 
 def loudest_stretch(source: AudioSource, features: Features, seconds: float = 10.0) -> Audio:

@@ -7,10 +7,11 @@ One extension that fails to load never takes the others down: it is reported by 
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol, TypeAlias
 
-from mastering.audio import Audio
+from mastering.audio import Audio, AudioSource
 from mastering.chain import MasteringChain
 from mastering.errors import ParameterError
 from mastering.measure.features import Features
@@ -19,7 +20,17 @@ from mastering.styles import Limits, Style
 from mastering.target import DeliverySpec
 from mastering.units import Range, check_ranges
 
-__all__ = ["ASPECTS", "Aspect", "MatchRequest", "MatchResult", "Matcher", "find_matcher"]
+__all__ = [
+    "ASPECTS",
+    "Aspect",
+    "MatchRequest",
+    "MatchResult",
+    "Matcher",
+    "SeparatedStems",
+    "Separator",
+    "SeparatorInfo",
+    "find_matcher",
+]
 
 Aspect: TypeAlias = Literal["tone", "dynamics", "width", "level"]
 ASPECTS: tuple[Aspect, ...] = ("tone", "dynamics", "width", "level")
@@ -97,23 +108,84 @@ class Matcher(Protocol):
     def match(self, request: MatchRequest) -> MatchResult: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeparatorInfo:
+    """Which separator made the stems, for recipes and reports.
+
+    Args:
+        model: its name, such as "htdemucs" or "draft".
+        label: "draft" where the stems are good for measuring and rough work only, "official", or "custom".
+        sources: the stems' names in the model's order, such as ("drums", "bass", "other", "vocals").
+        sample_rate: of the model, in Hz; what lies above half of it stays in the residual.
+        sha256: digests of the weights, one for each model of a bag.
+        settings: overlap, shifts and whatever else changes the samples, ready for JSON.
+    """
+
+    model: str
+    label: Literal["draft", "official", "custom"]
+    sources: tuple[str, ...]
+    sample_rate: int
+    sha256: tuple[str, ...]
+    settings: Mapping[str, float | int | str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeparatedStems:
+    """Stems of one recording, each of its length, width and rate; their sum is the recording.
+
+    Args:
+        info: the separator.
+        parts: name -> stem, readable any number of times, block by block; valid while the cache entry is.
+        residual_share: energy of what the model left out (now in "other") over the recording's energy, 0..1.
+    """
+
+    info: SeparatorInfo
+    parts: Mapping[str, AudioSource]
+    residual_share: float
+
+
+class Separator(Protocol):
+    """Takes a recording apart."""
+
+    @property
+    def info(self) -> SeparatorInfo: ...
+
+    def separate(
+        self, source: AudioSource, *, on_progress: Callable[[float], None] | None = None
+    ) -> SeparatedStems:
+        """Stems of a source; from the cache where the same audio was separated the same way before.
+
+        Args:
+            source: 1 to 8 channels, any rate, any length.
+            on_progress: called with the share done, 0..1, after each segment.
+
+        Raises:
+            ModelError: weights that are missing, changed or not a model.
+        """
+        ...
+
+
+def _load(group: str, kind: str, name: str) -> Any:
+    entries = {entry.name: entry for entry in importlib.metadata.entry_points(group=group)}
+    if name not in entries:
+        raise ParameterError(
+            f"no {kind} named '{name}': allowed {', '.join(sorted(entries)) or 'none (reinstall)'}",
+            hint="Choose one of those.",
+        )
+    try:
+        factory: Any = entries[name].load()
+        return factory()
+    except Exception as error:
+        raise ParameterError(
+            f"{kind} '{name}' does not load: {error}", hint="Update or remove the package that provides it."
+        ) from error
+
+
 def find_matcher(name: str) -> Matcher:
     """The matcher registered as `name` in the entry-point group `tonmeister.matchers`.
 
     Raises:
         ParameterError: no such matcher, or it does not load.
     """
-    entries = {entry.name: entry for entry in importlib.metadata.entry_points(group="tonmeister.matchers")}
-    if name not in entries:
-        raise ParameterError(
-            f"no matcher named '{name}': allowed {', '.join(sorted(entries)) or 'none (reinstall)'}",
-            hint="Choose one of those.",
-        )
-    try:
-        factory: Any = entries[name].load()
-        matcher: Matcher = factory()
-    except Exception as error:
-        raise ParameterError(
-            f"matcher '{name}' does not load: {error}", hint="Update or remove the package that provides it."
-        ) from error
+    matcher: Matcher = _load("tonmeister.matchers", "matcher", name)
     return matcher

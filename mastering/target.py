@@ -6,10 +6,10 @@ data in presets/targets and are loaded by `mastering.library`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypeAlias
 
-from mastering.chain import MasteringChain
+from mastering.chain import MasteringChain, StemChains
 from mastering.units import Range, check_ranges
 
 __all__ = ["CONTAINERS", "Container", "DeliverySpec", "Recipe"]
@@ -47,8 +47,21 @@ class DeliverySpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A chain and how it was delivered: `tonmeister apply` needs nothing else to repeat a master."""
+    """A chain and how it was delivered: `tonmeister apply` needs nothing else to repeat a master.
 
-    schema: int = 1
+    Args:
+        chain: what is done to the mix.
+        delivery: what is written.
+        stems: what is done to its stems before that; None where the mix was never taken apart.
+
+    Attributes:
+        schema: of the document: 2 with stems, 1 without, so that older versions read what they can.
+    """
+
+    schema: int = field(default=1, init=False)
     chain: MasteringChain
     delivery: DeliverySpec
+    stems: StemChains | None = field(default=None, metadata={"since": 2})
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "schema", 1 if self.stems is None else 2)

@@ -1,1 +1,13 @@
-"""Stem separation and remixing. Reserved: `mastering.audio.Stems` is the value it will hand over."""
+"""Stems: a recording taken apart, and put together again.
+
+Taking apart
+    separate   Separator: what the rest of the project calls    separation  what it gives
+    identity   which model is meant, without PyTorch            settings    how; names of cache entries
+    survey     the first pass: digest and level                 layout      channels, one to eight
+    work       filling a cache entry, resumably                 overlap     overlap-add, holding one segment
+    cache      what was separated before                        raw, locks  its files, and who holds them
+    device     CPU and GPUs, and too little memory
+    models     names to verified networks                       engine      the fast forward pass on CPU
+Putting together
+    remix      stems to a new mix
+"""

@@ -19,6 +19,8 @@ _COMMANDS = {
     "apply": "Apply a saved recipe or a chain to audio.",
     "measure": "Measure loudness, peaks, dynamics, spectrum and width.",
     "compare": "Compare two files side by side.",
+    "stems": "Separate recordings into stems, and put stems together again.",
+    "cache": "Show or clear the separations that are kept.",
     "train": "Make a style of your own from a folder of your finished masters.",
     "presets": "List, show and check styles, targets and chains.",
     "demo": "Render a short piece and master it.",

@@ -11,9 +11,16 @@ from mastering.cli.app import Command
 from mastering.cli.deliver import Order, Pair, Work, deliver
 from mastering.cli.failures import EXIT_CODES_HELP
 from mastering.cli.inputs import expand
-from mastering.cli.options import complete_chains, delivery_options, run_options, spec_options
+from mastering.cli.options import (
+    complete_chains,
+    delivery_options,
+    model_given,
+    model_options,
+    run_options,
+    spec_options,
+)
 from mastering.cli.outputs import agreed_container, plan_outputs
-from mastering.cli.tasks import ApplyTask
+from mastering.cli.tasks import ApplyTask, StemsOrder
 from mastering.jobspec import load_recipe
 
 __all__ = ["command"]
@@ -31,6 +38,7 @@ Examples:
 @click.argument("recipe", metavar="RECIPE.json|CHAIN", shell_complete=complete_chains)
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...", type=click.Path())
 @spec_options
+@model_options
 @run_options
 @click.pass_context
 def command(ctx: click.Context, /, recipe: str, **options: Any) -> None:
@@ -39,10 +47,14 @@ def command(ctx: click.Context, /, recipe: str, **options: Any) -> None:
     On the audio it was made for a recipe gives the same samples again. Its format, rate and bit depth
     are used where no option says otherwise; a chain has none and gives 24-bit wav at the input's rate.
     Neither is fitted to the audio: nothing matches the level, and without a limiter nothing limits it.
+    A recipe that changes stems separates with the model it was made with; another one is refused.
     """
     from mastering.io.encoders import check_spec
 
     loaded = load_recipe(recipe)
+    given_model = model_given(options)
+    if given_model and loaded.stems is None:
+        raise click.UsageError("--model, --models-dir and --device are for recipes that change stems.")
     container = agreed_container(options["output"], options["container"])
     given = delivery_options({**options, "container": container})
     delivery = replace(loaded.delivery, **given) if given else None
@@ -65,6 +77,7 @@ def command(ctx: click.Context, /, recipe: str, **options: Any) -> None:
                 downmix=options["downmix"],
                 write_report=not options["no_report"],
                 delivery=delivery,
+                stems=StemsOrder(**given_model),
                 make_folder=options["output_dir"] is not None,
             ),
             pairs=(pair,),

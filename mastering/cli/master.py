@@ -16,6 +16,8 @@ from mastering.cli.options import (
     complete_names,
     delivery_options,
     level_options,
+    model_given,
+    model_options,
     parse_amount,
     parse_aspects,
     reference_files,
@@ -23,8 +25,15 @@ from mastering.cli.options import (
     spec_options,
 )
 from mastering.cli.outputs import agreed_container, plan_outputs
-from mastering.cli.tasks import AlbumTask, MasterTask
-from mastering.jobspec import DEFAULT_MATCHER, DEFAULT_STYLE, MasterJob, default_style_name, merge_delivery
+from mastering.cli.tasks import AlbumTask, MasterTask, StemsOrder
+from mastering.jobspec import (
+    DEFAULT_MATCHER,
+    DEFAULT_STYLE,
+    MasterJob,
+    check_stems,
+    default_style_name,
+    merge_delivery,
+)
 from mastering.ports import ASPECTS
 
 __all__ = ["command"]
@@ -33,6 +42,7 @@ _EXAMPLES = """\b
 Examples:
   tonmeister master song.wav
   tonmeister master song.wav -r reference.flac -o master.wav
+  tonmeister master song.wav -r reference.flac --stems
   tonmeister master album/ --album --style warm --target spotify --output-dir out
 
 """
@@ -88,6 +98,12 @@ Examples:
     metavar="STEPS",
     help="Refine the matched chain by gradient steps on a loud stretch of the input: 30 take some seconds.",
 )
+@click.option(
+    "--stems",
+    is_flag=True,
+    help="Separate input and references, match each stem to its counterpart, then master the sum.",
+)
+@model_options
 @level_options
 @spec_options
 @click.option("--album", is_flag=True, help="Treat the inputs as one album: one decision for all songs.")
@@ -101,6 +117,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     together with NAME.recipe.json, which repeats it, and NAME.report.html, which explains it.
     """
     job = _job(options)
+    stems = _stems(job, options)
     inputs = expand(options["inputs"])
     outputs = plan_outputs(
         inputs,
@@ -110,7 +127,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         references=job.references,
     )
     pairs = [Pair(source=item, output=path) for item, path in zip(inputs, outputs, strict=True)]
-    deliver(ctx, pairs, _works(pairs, job, options), Order.of(ctx, options))
+    deliver(ctx, pairs, _works(pairs, job, stems, options), Order.of(ctx, options))
 
 
 def _job(options: dict[str, Any]) -> MasterJob:
@@ -144,6 +161,22 @@ def _job(options: dict[str, Any]) -> MasterJob:
     )
 
 
+def _stems(job: MasterJob, options: dict[str, Any]) -> StemsOrder | None:
+    """How to separate; None where the mix is mastered as it is.
+
+    Raises:
+        ParameterError: no reference, or an album.
+        click.UsageError: options of a separation that was not asked for.
+    """
+    given = model_given(options)
+    if not options["stems"]:
+        for name in given:
+            raise click.UsageError(f"--{name.replace('_', '-')} says how to separate: give --stems, too.")
+        return None
+    check_stems(job.references, 2 if options["album"] else 1)
+    return StemsOrder(**given)
+
+
 def _choices(options: dict[str, Any]) -> dict[str, Any]:
     """The fields of MasterJob that were typed and need no merging."""
     given = {name: options[name] for name in ("only", "eq", "matcher") if options[name] is not None}
@@ -154,7 +187,9 @@ def _choices(options: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _works(pairs: list[Pair], job: MasterJob, options: dict[str, Any]) -> list[Work]:
+def _works(
+    pairs: list[Pair], job: MasterJob, stems: StemsOrder | None, options: dict[str, Any]
+) -> list[Work]:
     ready = [pair for pair in pairs if pair.source.failure is None]
     make_folder = options["output_dir"] is not None
     if options["album"] and ready:
@@ -167,6 +202,7 @@ def _works(pairs: list[Pair], job: MasterJob, options: dict[str, Any]) -> list[W
                 source=pair.source.path,
                 output=pair.output,
                 job=job,
+                stems=stems,
                 dry_run=options["dry_run"],
                 make_folder=make_folder,
             ),

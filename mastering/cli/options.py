@@ -28,6 +28,8 @@ __all__ = [
     "complete_names",
     "delivery_options",
     "level_options",
+    "model_given",
+    "model_options",
     "parse_amount",
     "parse_aspects",
     "reference_files",
@@ -94,6 +96,12 @@ def complete_chains(ctx: click.Context, parameter: click.Parameter, incomplete: 
     return complete_names("chains")(ctx, parameter, incomplete) or [CompletionItem(incomplete, type="file")]
 
 
+def _complete_models(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from mastering.cli.stems.models import complete_models
+
+    return complete_models(ctx, parameter, incomplete)
+
+
 def _stack(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         for decorator in reversed(decorators):
@@ -117,6 +125,26 @@ level_options = _stack(
         type=float,
         metavar="N",
         help=f"Integrated loudness, {_LIMITS['integrated_lufs']}.",
+    ),
+)
+
+model_options = _stack(
+    click.option(
+        "--model",
+        metavar="NAME",
+        shell_complete=_complete_models,
+        help="Separation model or its file; see `tonmeister stems models list`.",
+    ),
+    click.option(
+        "--models-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="DIR",
+        help="Folder of models to look in first.",
+    ),
+    click.option(
+        "--device",
+        type=click.Choice(["cpu", "cuda", "mps", "auto"]),
+        help="Where the model runs; without it on the processor.",
     ),
 )
 
@@ -173,6 +201,11 @@ def delivery_options(values: dict[str, Any]) -> dict[str, Any]:
     if "bit_depth" in given:
         given["bit_depth"] = int(given["bit_depth"])
     return given
+
+
+def model_given(values: dict[str, Any]) -> dict[str, Any]:
+    """What was typed of `model_options`, out of a command's parameters."""
+    return {name: values[name] for name in ("model", "models_dir", "device") if values.get(name) is not None}
 
 
 def reference_files(given: Sequence[str]) -> tuple[Path, ...]:

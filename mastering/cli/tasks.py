@@ -13,11 +13,13 @@ from mastering.errors import EnvironmentProblem
 from mastering.report.wording import clean, number
 
 if TYPE_CHECKING:
+    from mastering.chain import SeparatedBy
     from mastering.jobspec import MasterJob
+    from mastering.ports import Separator
     from mastering.report.model import Check, Report
     from mastering.target import DeliverySpec, Recipe
 
-__all__ = ["AlbumTask", "ApplyTask", "Done", "MasterTask", "MeasureTask"]
+__all__ = ["AlbumTask", "ApplyTask", "Done", "MasterTask", "MeasureTask", "StemsOrder"]
 
 _Progress = Callable[[str, float], None]
 _ALBUM = "album_lufs"
@@ -41,11 +43,15 @@ class Done:
 
 
 def _done(source: Path, output: Path, status: str, report: Report) -> Done:
+    from mastering.report.stems import stems_document
     from mastering.report.text import render_text
 
     planned = "Dry run, nothing is written. " if status == "skipped" else ""
+    entry = master_entry(source, output, status, report)
+    if report.recipe.stems is not None or report.stems is not None:
+        entry["stems"] = stems_document(report)
     return Done(
-        entry=master_entry(source, output, status, report),
+        entry=entry,
         text=planned + render_text(report),
         line=planned + _line(source, output, report),
         missed=not report.passed,
@@ -64,12 +70,45 @@ def _album_line(check: Check) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StemsOrder:
+    """How to separate: a value that a worker makes a separator of.
+
+    Args:
+        model: name or file; None is the separator's default, or a recipe's own.
+        models_dir: where models are looked for first.
+        device: where the model runs.
+    """
+
+    model: str | None = None
+    models_dir: Path | None = None
+    device: str = "cpu"
+
+    def separator(self, made_by: SeparatedBy | None = None) -> Separator:
+        """The separator; for a recipe the one that its stems were made by.
+
+        Raises:
+            ParameterError: no such model.
+            ModelError: its files are missing.
+        """
+        from stems.separate import Separator
+
+        settings: dict[str, Any] = {}
+        if made_by is not None:
+            known = made_by.settings
+            settings = {name: known[name] for name in ("overlap", "shifts", "engine") if name in known}
+        model = self.model or (made_by.model if made_by is not None else None)
+        device: Any = self.device
+        return Separator(model, models_dir=self.models_dir, device=device, **settings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MasterTask:
-    """Master one file, or with `dry_run` say what would be done."""
+    """Master one file, or with `dry_run` say what would be done; `stems` None masters the mix as it is."""
 
     source: Path
     output: Path
     job: MasterJob
+    stems: StemsOrder | None = None
     dry_run: bool = False
     make_folder: bool = False
 
@@ -83,11 +122,12 @@ class MasterTask:
         keep_freed_memory()
         from mastering.delivery import master_file, plan_file
 
+        given: dict[str, Any] = {} if self.stems is None else {"separator": self.stems.separator()}
         if self.dry_run:
-            report = plan_file(self.source, self.output, self.job, progress=progress)
+            report = plan_file(self.source, self.output, self.job, progress=progress, **given)
             return [_done(self.source, self.output, "skipped", report)]
         _prepare(self.output, self.make_folder)
-        report = master_file(self.source, self.output, self.job, progress=progress)
+        report = master_file(self.source, self.output, self.job, progress=progress, **given)
         return [_done(self.source, self.output, "mastered", report)]
 
 
@@ -133,6 +173,7 @@ class ApplyTask:
     downmix: bool
     write_report: bool
     delivery: DeliverySpec | None = None
+    stems: StemsOrder = StemsOrder()
     make_folder: bool = False
 
     @property
@@ -146,6 +187,9 @@ class ApplyTask:
         from mastering.delivery import apply_recipe
 
         _prepare(self.output, self.make_folder)
+        given: dict[str, Any] = {}
+        if self.recipe.stems is not None:
+            given["separator"] = self.stems.separator(self.recipe.stems.separator)
         report = apply_recipe(
             self.recipe,
             self.source,
@@ -155,6 +199,7 @@ class ApplyTask:
             write_report=self.write_report,
             delivery=self.delivery,
             progress=progress,
+            **given,
         )
         return [_done(self.source, self.output, "mastered", report)]
 

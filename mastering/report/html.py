@@ -27,6 +27,7 @@ from mastering.report.provenance import files, footer, repeat
 from mastering.report.response import shapes_tone
 from mastering.report.rows import GROUPS, ROWS, Row, mean_value
 from mastering.report.shares import shares_of
+from mastering.report.stempage import stem_chains, stems
 from mastering.report.steps import StepText, chain_steps
 from mastering.report.summary import sentences
 from mastering.report.text import all_notices
@@ -46,7 +47,19 @@ def render_html(report: Report) -> str:
     style = importlib.resources.files("mastering.report").joinpath("report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    parts = (_summary, _checks, _notices, _plots, judgement, _numbers, _chain, repeat, files)
+    parts = (
+        _summary,
+        _checks,
+        _notices,
+        _plots,
+        judgement,
+        stems,
+        _numbers,
+        _stem_chains,
+        _chain,
+        repeat,
+        files,
+    )
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -160,8 +173,19 @@ def _chain(report: Report) -> str:
     return section("chain", "The chain, in signal order", f'<ol class="chain">\n{items}</ol>')
 
 
-def _step(step: StepText) -> str:
-    title = f"<h3>{escape(step.title)}</h3>\n"
+def _stem_chains(report: Report) -> str:
+    """What is done to single stems before the chain; "" where nothing is."""
+    items = "".join(
+        f"<li>\n<h3>{escape(title)}</h3>\n{''.join(_step(step, 'h4') for step in steps)}\n</li>\n"
+        for title, steps in stem_chains(report)
+    )
+    if not items:
+        return ""
+    return section("stem-chains", "The chains of single stems", f'<ol class="chain">\n{items}</ol>')
+
+
+def _step(step: StepText, heading: str = "h3") -> str:
+    title = f"<{heading}>{escape(step.title)}</{heading}>\n"
     if not step.rows:
         return f"{title}<p>No bands: it changes nothing.</p>"
     markup = table(f"Settings: {step.title}", step.header, [("", step.rows)], kind="quiet")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from mastering.measure.features import Features
 from mastering.notice import Notice
 from mastering.ports import MatchResult
+from mastering.stemwise.values import StemsMatch
 from mastering.target import Recipe
 
 __all__ = ["Check", "Curves", "Report", "is_reducing"]
@@ -70,6 +71,7 @@ class Report:
         curves: time series for plots.
         versions: library name -> version.
         seconds: stage -> seconds.
+        stems: what was wanted and done for each stem; None for `apply` and where there was no separator.
     """
 
     input_name: str
@@ -89,6 +91,7 @@ class Report:
     curves: Curves
     versions: Mapping[str, str]
     seconds: Mapping[str, float]
+    stems: StemsMatch | None = None
 
     @property
     def passed(self) -> bool:

@@ -20,11 +20,18 @@ def repeat(report: Report) -> str:
     return section(
         "repeat",
         "How to repeat it",
-        "<p>The recipe beside the master gives the same samples again, without the reference:</p>\n"
+        f"<p>The recipe beside the master gives the same samples again, {_needs(report)}:</p>\n"
         f"<pre><code>{escape(command)}</code></pre>\n"
         '<details class="recipe">\n<summary>The whole recipe</summary>\n'
         f"<pre><code>{document}</code></pre>\n</details>",
     )
+
+
+def _needs(report: Report) -> str:
+    """What repeating does without, and what it needs."""
+    if report.recipe.stems is None:
+        return "without the reference"
+    return f"without the reference, with the separation model {escape(report.recipe.stems.separator.model)}"
 
 
 def files(report: Report) -> str:

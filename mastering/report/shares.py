@@ -21,6 +21,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from mastering.measure.features import Features
+from mastering.ports import MatchResult
 from mastering.report.compare import COMPARED
 from mastering.report.model import Report
 from mastering.report.rows import side_to_mid_total_db
@@ -34,6 +36,7 @@ __all__ = [
     "Share",
     "Sureness",
     "shares_of",
+    "shares_of_match",
     "sureness",
 ]
 
@@ -140,15 +143,19 @@ def sureness(error_db: float, changed_db: float, sure_db: float = TONE_SURE_DB) 
 
 def shares_of(report: Report) -> tuple[Share | None, Share | None]:
     """Of tone and of width; None where the matcher told no curves, and for the width of mono."""
-    match = report.match
-    if match is None:
+    if report.match is None:
         return None, None
+    return shares_of_match(report.match, report.before)
+
+
+def shares_of_match(match: MatchResult, before: Features) -> tuple[Share | None, Share | None]:
+    """The same of one matcher's answer about what measures as `before`."""
     wanted, kept = _curve(match.wanted_mid_db), _curve(match.kept_mid_db)
     tone = _share(wanted, kept, match.expected_error_mid_db, TONE_SURE_DB)
     sides = _curve(match.wanted_side_db), _curve(match.kept_side_db)
     if tone is None or not all(len(side) == len(wanted) for side in sides):
         return tone, None
-    if not math.isfinite(side_to_mid_total_db(report.before)):
+    if not math.isfinite(side_to_mid_total_db(before)):
         return tone, None
     return tone, _share(sides[0] - wanted, sides[1] - kept, match.expected_error_side_db, WIDTH_SURE_DB)
 

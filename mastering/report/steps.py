@@ -21,6 +21,7 @@ from mastering.chain import (
     MasteringChain,
     MultibandCompressor,
     Saturation,
+    StemChain,
     Step,
     Width,
 )
@@ -28,7 +29,7 @@ from mastering.measure.features import THIRD_OCTAVES_HZ
 from mastering.report.wording import frequency, nominal_hz, quantity
 from mastering.units import ranges
 
-__all__ = ["StepText", "band_spans", "chain_steps"]
+__all__ = ["StepText", "band_spans", "chain_steps", "stem_steps"]
 
 Table: TypeAlias = tuple[tuple[str, ...], ...]
 
@@ -56,6 +57,14 @@ def chain_steps(chain: MasteringChain) -> tuple[StepText, ...]:
     if chain.limiter is None:
         return texts
     return (*texts, _numbers("True-peak limiter", [chain.limiter], ("",)))
+
+
+def stem_steps(chain: StemChain) -> tuple[StepText, ...]:
+    """Every step of a stem's chain, its gain last."""
+    texts = tuple(_step(step) for step in chain.steps)
+    if chain.gain_db == 0.0:
+        return texts
+    return (*texts, _numbers("Gain", [chain], ("",)))
 
 
 def band_spans(crossovers_hz: Sequence[float]) -> tuple[str, ...]:
@@ -112,7 +121,7 @@ def _point(frequency_hz: float) -> str:
 
 
 def _numbers(
-    title: str, parts: Sequence[Compressor | Saturation | Limiter], names: Sequence[str]
+    title: str, parts: Sequence[Compressor | Saturation | Limiter | StemChain], names: Sequence[str]
 ) -> StepText:
     """A table of every declared number of equal parts: a row each, the columns are the fields."""
     kind: Any = type(parts[0])

@@ -1,7 +1,7 @@
 """The summary a producer reads: what was done and why, in sentences with numbers and units.
 
 Every sentence is built from measurements and from the chain alone; what is not known is not
-said. The order: level, tone, dynamics, width, missed checks; tone and width each with what the
+said. The order: level, single stems, tone, dynamics, width, missed checks; tone and width each with what the
 matcher judged to be mastering, what it left as music, and how sure it is.
 """
 
@@ -15,6 +15,7 @@ from mastering.report.checks import check_texts
 from mastering.report.judgement import tone_judgement, width_judgement
 from mastering.report.model import Report
 from mastering.report.sound import dynamics_sentences, tone_sentences, width_sentences
+from mastering.report.stems import stem_sentences
 from mastering.report.wording import clean, number
 
 __all__ = ["sentences"]
@@ -30,6 +31,7 @@ def sentences(report: Report) -> tuple[str, ...]:
     else:
         done = [
             *_level(report),
+            *stem_sentences(report),
             *tone_sentences(report),
             *tone_judgement(report),
             *dynamics_sentences(report),

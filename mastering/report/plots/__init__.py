@@ -7,11 +7,12 @@ be read in grey and by colour-blind people.
 - `style`: colours, line styles, and a canvas that does not touch matplotlib's global state for good.
 - `series`: which curves are shown, and the arithmetic on them. `axes`: scales, labels, ticks.
 - `panels`, `process`: one drawing each onto given axes. `paper`: the axes of a report's plots.
-- `svg`, `equalizer` and `png`: panels put on paper.
+- `svg`, `equalizer`, `stems` and `png`: panels put on paper.
 """
 
 from mastering.report.plots.equalizer import equalizer_png, equalizer_svg
 from mastering.report.plots.png import compare_png, features_png
+from mastering.report.plots.stems import stem_svg
 from mastering.report.plots.svg import (
     loudness_svg,
     reduction_svg,
@@ -28,6 +29,7 @@ __all__ = [
     "loudness_svg",
     "reduction_svg",
     "spectrum_svg",
+    "stem_svg",
     "waveform_svg",
     "width_svg",
 ]

@@ -1,0 +1,1 @@
+"""Training of the embedded separator: `tracks` groups, `songs` prepares, `mixtures` draws, `learning` trains."""
