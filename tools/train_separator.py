@@ -1,10 +1,10 @@
 """Train the embedded separator from scratch, as its card says: songs, training, export.
 
-    pip install '.[train]'                                  # and FluidSynth with General MIDI sound fonts
-    python tools/train_separator.py prep   --data ../shared/data --work work
-    python tools/train_separator.py train  --work work --without 3.Sodium --until 4000   # the fold
-    python tools/train_separator.py train  --work work      # goes on with all songs, resumes after a stop
-    python tools/train_separator.py export --work work
+pip install '.[train]'                                  # and FluidSynth with General MIDI sound fonts
+python tools/train_separator.py prep   --data ../shared/data --work work
+python tools/train_separator.py train  --work work --without 3.Sodium --until 4000   # the fold
+python tools/train_separator.py train  --work work      # goes on with all songs, resumes after a stop
+python tools/train_separator.py export --work work
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ from pathlib import Path
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("stage", choices=("prep", "train", "export"))
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--sound-font", type=Path, action="append", default=[])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--name", default="draft", help="name of the checkpoint")
-    parser.add_argument("--without", action="append", default=[], help="leave a multitrack out and judge on it")
+    parser.add_argument(
+        "--without", action="append", default=[], help="leave a multitrack out and judge on it"
+    )
     parser.add_argument("--until", type=int, default=100_000)
     parser.add_argument("--decay-from", type=int, default=100_000)
     parser.add_argument("--minutes", type=float, default=1e9, help="stop (and save) train after this long")

@@ -63,13 +63,15 @@ def _done(stem: StemMatch) -> Iterator[str]:
 
 def level_text(stem: StemMatch) -> str:
     """What became of a stem's level."""
-    wanted = quantity(stem.wanted_level_db, "dB", signed=True)
-    if stem.level_db != 0.0:
-        word = "raised" if stem.level_db > 0.0 else "lowered"
-        return f"{word} by {quantity(abs(stem.level_db), 'dB')} ({wanted} lies between it and the reference)"
+    count = len(stem.references)
+    where = "the reference" if count < 2 else f"the mean of {count} references"
     if abs(stem.wanted_level_db) < _INAUDIBLE_LU or not math.isfinite(stem.wanted_level_db):
-        return "level as in the reference"
-    return f"level left as it is ({wanted} lies between it and the reference)"
+        return f"level as in {where}"
+    apart = f"{quantity(abs(stem.wanted_level_db), 'dB')} {'louder' if stem.wanted_level_db > 0.0 else 'softer'}"
+    if stem.level_db == 0.0:
+        return f"level left as it is ({apart} in {where}, which looks like music)"
+    word = "raised" if stem.level_db > 0.0 else "lowered"
+    return f"{word} by {quantity(abs(stem.level_db), 'dB')} ({apart} in {where})"
 
 
 def _compression(chain: StemChain) -> Iterator[str]:

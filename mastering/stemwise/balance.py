@@ -24,8 +24,8 @@ from mastering.stemwise.hearing import HeardStems
 
 __all__ = ["MAX_LEVEL_DB", "Balance", "balance"]
 
-MAX_LEVEL_DB = 4.0
-"""Most that a stem is raised or lowered."""
+MAX_LEVEL_DB = 6.0
+"""Most that a stem is raised or lowered, where it is trusted wholly; less by as much as it is not."""
 
 MIXING_DB = 5.0
 """Standard deviation of what is wrong with the level of a stem, where it is wrong."""
@@ -88,7 +88,7 @@ def balance(
     for name, wanted_db in zip(names, steps.tolist(), strict=True):
         doubt = _doubt(own, references[name], name)
         share = amount_percent / 100.0 if amount_percent is not None else _likely(wanted_db, doubt)
-        done_db = float(np.clip(share * trust[name] * wanted_db, -MAX_LEVEL_DB, MAX_LEVEL_DB))
+        done_db = trust[name] * float(np.clip(share * wanted_db, -MAX_LEVEL_DB, MAX_LEVEL_DB))
         found[name] = Balance(wanted_db=wanted_db, level_db=done_db if abs(done_db) >= INAUDIBLE_DB else 0.0)
     return found
 

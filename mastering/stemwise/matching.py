@@ -236,7 +236,8 @@ def _softer(compressor: Compressor, trust: float) -> Compressor:
 
 
 def _times(gains_db: Sequence[float], trust: Curve) -> tuple[float, ...]:
-    return tuple(round(float(gain * share), 3) for gain, share in zip(gains_db, trust, strict=True))
+    # Zero is added to turn -0.0 into 0.0.
+    return tuple(round(float(gain * share), 3) + 0.0 for gain, share in zip(gains_db, trust, strict=True))
 
 
 def _at(bands: Curve, frequencies_hz: Sequence[float]) -> Curve:

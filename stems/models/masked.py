@@ -18,8 +18,8 @@ _RANGE = 100.0
 """Cells at a hundredth of the mean level are where the logarithm begins to flatten: -40 dB."""
 
 
-class MaskedHDemucs(HDemucs):  # type: ignore[misc]  # demucs is not typed
-    """HDemucs(cac=False, hybrid=False) on log levels, with shares of the mixture's spectrum as its outputs."""
+class MaskedHDemucs(HDemucs):
+    """HDemucs(cac=False, hybrid=False) on log levels; its outputs are shares of the mixture's spectrum."""
 
     def _magnitude(self, z: torch.Tensor) -> torch.Tensor:
         """Levels [batch, channels, bins, columns] of a spectrum of that shape, free of its gain."""

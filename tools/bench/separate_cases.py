@@ -1,9 +1,9 @@
 """The held-out mixtures of the separation benchmark, each with its true stems.
 
 `caesium`: the song kept from training, whole; it has no bass track. `renders`: POP909 songs 800 to 859
-by FluidSynth with a sound font that training does not use, balanced, and sung over by Caesium's voices. `band`:
-pieces of our own synthesizer with seeds from 9000, sung over in the same way. `sodium`: a song that
-only a model of a leave-one-out fold may be judged on; its bass is real.
+by FluidSynth with a sound font that training does not use, balanced, and sung over by Caesium's voices.
+`band`: pieces of our own synthesizer with seeds from 9000, sung over in the same way. `sodium`: a song
+that only a model of a leave-one-out fold may be judged on; its bass is real.
 
 Whole cases are kept in the work folder, under the digest of the code that makes them.
 """

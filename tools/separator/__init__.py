@@ -1,1 +1,4 @@
-"""Training of the embedded separator: `tracks` groups, `songs` prepares, `mixtures` draws, `learning` trains."""
+"""Training of the embedded separator.
+
+`tracks` groups, `songs` prepares, `mixtures` draws, `learning` trains, `export` writes.
+"""

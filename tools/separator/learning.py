@@ -165,10 +165,15 @@ class Run:
         for have, want in self._batches(songs):
             losses.append(self._one(have.to(self.plan.device), want.to(self.plan.device)))
             if self.step % 50 == 0:
-                print(f"{self.step} loss {np.mean(losses[-50:]):.4f} {time.monotonic() - started:.0f} s", flush=True)
+                print(
+                    f"{self.step} loss {np.mean(losses[-50:]):.4f} {time.monotonic() - started:.0f} s",
+                    flush=True,
+                )
             ended = self.step >= self.plan.until or time.monotonic() > started + 60 * self.plan.minutes
             if validation is not None and (self.step % 500 == 0 or ended):
-                self.log.append({"step": self.step, "loss": float(np.mean(losses[-500:]))} | self.judge(validation))
+                self.log.append(
+                    {"step": self.step, "loss": float(np.mean(losses[-500:]))} | self.judge(validation)
+                )
                 print(json.dumps(self.log[-1]), flush=True)
             if ended or time.monotonic() > saved_at + 120:
                 self.save()

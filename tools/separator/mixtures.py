@@ -21,9 +21,9 @@ __all__ = ["Song", "draw", "load_songs", "stretches"]
 
 Array = np.ndarray
 
-KIND_WEIGHTS = {"multitrack": 6.0, "midi": 2.5, "band": 1.0, "hits": 0.7}
+KIND_WEIGHTS = {"multitrack": 4.0, "midi": 4.0, "band": 1.5, "hits": 0.8}
 """How often a kind of song is drawn; within a kind all songs alike."""
-VOCAL_KIND_WEIGHTS = {"multitrack": 9.0, "voice": 1.0}
+VOCAL_KIND_WEIGHTS = {"multitrack": 5.0, "voice": 1.5}
 COHERENT = 0.5
 SILENT = {"drums": 0.08, "bass": 0.1, "other": 0.05, "vocals": 0.15}
 LEVELS_DB = {"drums": -1.0, "bass": -2.0, "other": 0.0, "vocals": 0.5}
@@ -79,7 +79,10 @@ def _loud_blocks(parts: list[list[Array]]) -> Array:
 def _block_power(samples: Array) -> Array:
     count = samples.shape[1] // BLOCK
     return np.array(
-        [np.mean(np.square(samples[:, i * BLOCK : (i + 1) * BLOCK : 7], dtype=np.float32)) for i in range(count)]
+        [
+            np.mean(np.square(samples[:, i * BLOCK : (i + 1) * BLOCK : 7], dtype=np.float32))
+            for i in range(count)
+        ]
     )
 
 
@@ -151,7 +154,7 @@ def _start(song: Song, source: str, rng: np.random.Generator) -> int:
 
 
 def _speed(rng: np.random.Generator) -> float:
-    return float(2 ** rng.uniform(-0.25, 0.25)) if rng.random() < 0.7 else 1.0
+    return float(2 ** rng.uniform(-0.35, 0.35)) if rng.random() < 0.7 else 1.0
 
 
 def _gain(rng: np.random.Generator, spread_db: float) -> np.float32:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
 from matcher import midi, remix
+
 from separator.tracks import group, is_master
 
 __all__ = ["SOURCES", "Folders", "prepare"]
@@ -61,10 +61,12 @@ def prepare(folders: Folders, out: Path, jobs: int) -> Iterator[str]:
 
 def _wanted(folders: Folders) -> Iterator[tuple[str, str]]:
     yield from (("multitrack", name) for name in TRAIN_MULTITRACKS)
-    yield from (("voice", path.stem) for path in sorted(folders.voice.glob("*/*.wav")))
+    yield from (("voice", path.stem) for path in _voices(folders))
     yield from (("hits", f"{number:03d}") for number in range(HIT_SONGS))
     yield from (("band", str(seed)) for seed in BANDS)
-    yield from (("midi", f"{number:03d}") for number in MIDI_SONGS if (folders.midi / f"{number:03d}").exists())
+    yield from (
+        ("midi", f"{number:03d}") for number in MIDI_SONGS if (folders.midi / f"{number:03d}").exists()
+    )
 
 
 def _make(task: tuple[str, str, Folders, Path]) -> str:
@@ -104,9 +106,15 @@ def _shifted(source: str, track: str, samples: np.ndarray) -> Iterator[Track]:
 
 
 def _voice(folders: Folders, name: str, rng: np.random.Generator) -> Iterator[Track]:
-    samples = remix.read_stereo(next(folders.voice.glob(f"*/{name}.wav")))
+    samples = remix.read_stereo(next(path for path in _voices(folders) if path.stem == name))
     yield "vocals", name, samples
     yield from _shifted("vocals", name, samples)
+
+
+def _voices(folders: Folders) -> list[Path]:
+    """Dry singing, and speech: it has no melody but it is a voice."""
+    speech = folders.voice.parent / "music" / "librosa"
+    return sorted([*folders.voice.glob("*/*.wav"), *speech.glob("*-*-0000.hq.ogg")])
 
 
 def _band(folders: Folders, name: str, rng: np.random.Generator) -> Iterator[Track]:
@@ -125,7 +133,9 @@ def _midi(folders: Folders, name: str, rng: np.random.Generator) -> Iterator[Tra
 def _hits(folders: Folders, name: str, rng: np.random.Generator) -> Iterator[Track]:
     """A bar of one-shots and a loop or two, repeated with changes for forty seconds."""
     paths = sorted(folders.samples.glob("*/*.flac"))
-    drums = [p for p in paths if p.stem.startswith(("bd_", "drum_", "hat_", "sn_", "perc_", "elec_", "tabla_"))]
+    drums = [
+        p for p in paths if p.stem.startswith(("bd_", "drum_", "hat_", "sn_", "perc_", "elec_", "tabla_"))
+    ]
     loops = [p for p in paths if p.stem.startswith("loop_")]
     basses = [p for p in paths if p.stem.startswith("bass_")]
     beat = int(RATE * 60 / rng.uniform(80, 170))

@@ -60,8 +60,9 @@ def check_template(template: str) -> None:
         raise click.UsageError(f"--name-template {template}: allowed are {known}, and text.") from error
     if any(field not in _FIELDS for field in fields) or "stem" not in fields:
         raise click.UsageError(f"--name-template {template}: it needs {{stem}}, or all stems have one name.")
-    path = PurePosixPath(template.replace("\\", "/"))
-    if path.is_absolute() or PureWindowsPath(template).drive or ".." in path.parts or not path.name:
+    plain = template.replace("\\", "/")
+    path = PurePosixPath(plain)
+    if path.is_absolute() or PureWindowsPath(template).drive or ".." in path.parts or plain.endswith("/"):
         raise click.UsageError(f"--name-template {template}: it must stay below the folder of -o.")
 
 
