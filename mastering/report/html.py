@@ -181,7 +181,11 @@ def _stem_chains(report: Report) -> str:
     )
     if not items:
         return ""
-    return section("stem-chains", "The chains of single stems", f'<ol class="chain">\n{items}</ol>')
+    return section(
+        "stem-chains",
+        "The chains of single stems, before the chain of the mix",
+        f'<ol class="chain">\n{items}</ol>',
+    )
 
 
 def _step(step: StepText, heading: str = "h3") -> str:

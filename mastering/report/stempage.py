@@ -27,21 +27,29 @@ _HEADER = (
 )
 
 
+_MEANING = (
+    "Level wanted is what lies between input and reference beyond what all stems share: a gain on all of "
+    "them is no balance. Trust is how much of what was measured is the stem, and not what leaks into it from "
+    "the others; what is done is weighted by it, the tone band by band."
+)
+
+
 def stems(report: Report) -> str:
     """A section on the stems; "" where the mix was not taken apart."""
     match = report.stems
     if match is None:
         return ""
     rows = [_row(stem) for stem in match.stems]
-    markup = f'<p class="about">{escape(unbroken(separated_text(report)))}</p>\n'
+    markup = f"<p>{escape(unbroken(separated_text(report)))}</p>\n"
     markup += table("Stems of the input, against the same stems of the reference", _HEADER, [("", rows)])
+    markup += f'\n<p class="about">{escape(_MEANING)}</p>'
     alone = [stem for stem in match.stems if stem.left_alone]
     if alone:
         texts = [
-            f"{clean(stem.stem).capitalize()}: left to the whole mix, {stem.left_alone}." for stem in alone
+            f"{clean(stem.stem).capitalize()} left to the whole mix: {stem.left_alone}." for stem in alone
         ]
         markup += "\n" + bullets(texts, "notices")
-    drawn = [stem for stem in match.stems if stem.match is not None and any(stem.match.wanted_mid_db)]
+    drawn = [stem for stem in match.stems if _differs(stem)]
     if drawn:
         figures = "\n".join(_figure(stem) for stem in drawn)
         markup += f'\n<div class="plots">\n{figures}\n</div>'
@@ -62,6 +70,12 @@ def _row(stem: StemMatch) -> list[str]:
     ]
 
 
+def _differs(stem: StemMatch) -> bool:
+    """Whether there is a curve worth drawing."""
+    share = shares_of_match(stem.match, stem.before)[0] if stem.match and stem.before else None
+    return share is not None and (share.differs or not share.idle)
+
+
 def _level(level_lu: float) -> str:
     return quantity(level_lu, "LU", signed=True) if math.isfinite(level_lu) else "silent"
 
@@ -75,7 +89,4 @@ def _figure(stem: StemMatch) -> str:
 
 def stem_chains(report: Report) -> list[tuple[str, tuple[StepText, ...]]]:
     """Heading and steps of each stem that the recipe changes."""
-    return [
-        (f"{clean(chain.stem).capitalize()}, added to the mix as what it changes", stem_steps(chain))
-        for chain in changed_chains(report)
-    ]
+    return [(clean(chain.stem).capitalize(), stem_steps(chain)) for chain in changed_chains(report)]

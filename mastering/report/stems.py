@@ -67,7 +67,9 @@ def level_text(stem: StemMatch) -> str:
     where = "the reference" if count < 2 else f"the mean of {count} references"
     if abs(stem.wanted_level_db) < _INAUDIBLE_LU or not math.isfinite(stem.wanted_level_db):
         return f"level as in {where}"
-    apart = f"{quantity(abs(stem.wanted_level_db), 'dB')} {'louder' if stem.wanted_level_db > 0.0 else 'softer'}"
+    apart = (
+        f"{quantity(abs(stem.wanted_level_db), 'dB')} {'louder' if stem.wanted_level_db > 0.0 else 'softer'}"
+    )
     if stem.level_db == 0.0:
         return f"level left as it is ({apart} in {where}, which looks like music)"
     word = "raised" if stem.level_db > 0.0 else "lowered"

@@ -20,6 +20,7 @@ __all__ = ["Core", "make_core"]
 
 Core = Callable[[Tensor, Tensor, Workers], tuple[Tensor, Tensor]]
 
+
 def make_core(module: Any, count: int) -> Core:
     """Make what runs between the `count` outer layers: (spectrum, wave, workers) -> the same maps."""
     whole = count == len(module.encoder)

@@ -75,7 +75,7 @@ def test_a_master_by_stems_and_its_recipe(
     again = apply_recipe(recipe, pair[0], tmp_path / "b.wav", separator=knowing)
     assert np.array_equal(read(tmp_path / "a.wav"), read(tmp_path / "b.wav"))
     assert again.recipe.stems == recipe.stems
-    assert "chains of single stems" in (tmp_path / "b.report.html").read_text()
+    assert "The chains of single stems" in (tmp_path / "b.report.html").read_text()
 
 
 def test_the_stem_comes_back_and_the_plain_master_does_not_bring_it(

@@ -120,7 +120,11 @@ def _remixed(parts: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
 
 
 def spectra(parts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Magnitudes of the mixture, and of each source what is in phase with it, for complex [batch, 4, 2, 2048, n]."""
+    """Magnitudes of the mixture, and of each source what is in phase with it.
+
+    Args:
+        parts: spectra of the sources, complex [batch, 4, 2, 2048, columns].
+    """
     mix = parts.sum(dim=1)
     level = mix.abs()
     phase = mix / (level + 1e-8)
