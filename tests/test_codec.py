@@ -91,7 +91,7 @@ def _edited(**changes: object) -> str:
         (_edited(ratio="two"), PresetError, ["'two' is not a number"]),
         (_edited(ratio=True), PresetError, ["True is not a number"]),
         (_edited(kind="compresor"), PresetError, ["'compresor'", "did you mean 'compressor'"]),
-        (to_json(RECIPE).replace('"schema": 1', '"schema": 9', 1), PresetError, ["schema 9", "1..1"]),
+        (to_json(RECIPE).replace('"schema": 1', '"schema": 9', 1), PresetError, ["schema 9", "1..2"]),
         ("{", PresetError, ["not a JSON document"]),
         ("[]", PresetError, ["not a table"]),
         ('{"schema": 1}', PresetError, ["'chain' is missing"]),

@@ -56,8 +56,9 @@ SILENT_LU = -30.0
 DOUBTFUL = 0.15
 """A stem less trusted than this is left alone."""
 
-LEAST_TONE_DB = 1.0
-"""A curve that moves a stem by less on average is left out: most stems of a mix sound as they should."""
+LEAST_DB = 0.5
+"""A judged curve that moves a stem by less on average, or by less than the matcher expects to be wrong, is
+left out: most stems of a mix sound as they should, and each false step is one of four."""
 
 _CENTRES_HZ = np.asarray(THIRD_OCTAVES_HZ)
 
@@ -185,18 +186,35 @@ def _gentler(limits: Limits) -> Limits:
 def _weighed(result: MatchResult, bands: Curve, whole: float) -> MatchResult:
     """A matcher's result with every gain weighted by the trust in its third octave (31).
 
-    Where the matcher judged the amount, a curve that would hardly move the stem is left out.
+    Where the matcher judged the amount, it must be surer of a stem's curve than of a mix's.
     """
-    moved_db = np.abs(np.asarray(_times(result.kept_mid_db, bands)))
-    if result.amount_percent is None and moved_db.size and moved_db.mean() < LEAST_TONE_DB:
-        bands = np.zeros_like(bands)
-    steps = [_weighted(step, bands, whole) for step in result.chain.steps]
+    if not result.kept_mid_db:
+        return result
+    mid = bands * np.asarray(result.kept_mid_db)
+    width = bands * np.asarray(result.kept_side_db) - mid
+    tone_bands, width_bands = bands, bands
+    if result.amount_percent is None:
+        tone_bands = bands * _sure(mid, result.expected_error_mid_db)
+        width_bands = bands * _sure(width, result.expected_error_side_db)
+    weighted = [
+        _weighted(step, width_bands if isinstance(step, Width) else tone_bands, whole)
+        for step in result.chain.steps
+    ]
+    mid, width = mid * (tone_bands > 0.0), width * (width_bands > 0.0)
     return replace(
         result,
-        chain=replace(result.chain, steps=tuple(step for step in steps if step is not None)),
-        kept_mid_db=_times(result.kept_mid_db, bands),
-        kept_side_db=_times(result.kept_side_db, bands),
+        chain=replace(result.chain, steps=tuple(step for step in weighted if step is not None)),
+        kept_mid_db=_times(mid, np.ones(len(mid))),
+        kept_side_db=_times(mid + width, np.ones(len(mid))),
     )
+
+
+def _sure(gains_db: Curve, expected_error_db: Sequence[float]) -> float:
+    """1 where a curve (31) moves a stem by more than it is expected to be wrong, else 0."""
+    expected = np.asarray(expected_error_db, np.float64)
+    known = expected[np.isfinite(expected)]
+    least_db = max(LEAST_DB, float(known.mean()) if known.size else 0.0)
+    return float(np.abs(gains_db).mean() >= least_db)
 
 
 def _weighted(step: Step, bands: Curve, whole: float) -> Step | None:
