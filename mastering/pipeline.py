@@ -368,7 +368,7 @@ def remix(
     match = match_stems(heard.own, heard.references, request, matcher)
     if not match.chains.chains:
         return Remixed(source=source, features=request.features, match=match)
-    summed = Held(Resummed(source, heard.separated.parts, match.chains.chains))
+    summed = Held(Resummed(source, heard.separated.parts, match.chains.chains), HOLD_BYTES)
     return Remixed(source=summed, features=measure(summed), match=match)
 
 

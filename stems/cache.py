@@ -213,12 +213,6 @@ class StemCache:
             entries=len(gone), size_bytes=sum(one.size_bytes for one in gone), in_use=len(kept) - len(gone)
         )
 
-    def discard(self, lease: Lease) -> None:
-        """Empty an entry that this process writes, to begin it anew."""
-        for path in lease.folder.iterdir():
-            path.unlink()
-        lease.manifest = {}
-
     def _lock_of(self, key: str) -> Path:
         return self.folder / f"{key}.lock"
 

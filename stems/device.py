@@ -11,6 +11,14 @@ __all__ = ["DEVICES", "Device", "choose_device", "is_out_of_memory", "out_of_mem
 Device: TypeAlias = Literal["cpu", "cuda", "mps", "auto"]
 DEVICES: tuple[Device, ...] = ("cpu", "cuda", "mps", "auto")
 
+_TEXTS = ("can't allocate memory", "not enough memory", "out of memory", "cannot allocate memory")
+_ONEDNN_TEXTS = (
+    "could not create a primitive",
+    "could not create a memory",
+    "could not create a memory object",
+)
+"""What oneDNN says, and nothing more, where an allocation fails."""
+
 
 def choose_device(wanted: Device) -> str:
     """The device for PyTorch; "auto" is the first of CUDA, MPS and CPU that is there.
@@ -37,8 +45,10 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory was not enough: Python's, CUDA's, or PyTorch's allocator's."""
     if isinstance(error, MemoryError) or type(error).__name__ in ("OutOfMemoryError", "AcceleratorError"):
         return isinstance(error, MemoryError) or "out of memory" in str(error).lower()
-    texts = ("can't allocate memory", "not enough memory", "out of memory", "cannot allocate memory")
-    return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in texts)
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and (
+        any(text in said for text in _TEXTS) or said.endswith(_ONEDNN_TEXTS)
+    )
 
 
 def out_of_memory(device: str, segment_s: float) -> EnvironmentProblem:

@@ -16,7 +16,7 @@ from mastering.audio import Samples
 __all__ = ["Group", "groups_of", "heard", "kept"]
 
 Group: TypeAlias = tuple[int, ...]
-"""Channels that are separated together: one or two."""
+"""Channels that are separated together: one, or two neighbours."""
 
 _GROUPS: dict[int, tuple[Group, ...]] = {
     1: ((0,),),

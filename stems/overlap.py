@@ -144,7 +144,7 @@ class Lane:
         self._begin = start + shift_frames  # frames before it are not wanted
         self._weight = _triangle(segments.frames)
         self._weights = torch.zeros(segments.frames)
-        self._sums: torch.Tensor | None = None
+        self._sums = self._scratch = torch.zeros(0)
         self._ready: list[torch.Tensor] = []
         self.done = min(self._offset, self._begin) - shift_frames
 
@@ -163,22 +163,24 @@ class Lane:
         frames, stride = self._segments.frames, self._segments.stride
         length = min(frames, self._end - self._offset)
         estimate = self._estimate(window, length)
-        if self._sums is None:
+        if self._sums.numel() == 0:
             self._sums = torch.zeros((*estimate.shape[:-1], frames))
-        self._sums[..., :length] += self._weight[:length] * estimate
+            self._scratch = torch.zeros_like(self._sums)
+        weighted = torch.mul(estimate, self._weight[:length], out=self._scratch[..., :length])
+        self._sums[..., :length] += weighted
         self._weights[:length] += self._weight[:length]
         finished = min(stride, length)
         skipped = min(max(0, self._begin - self._offset), finished)
         self._ready.append(self._sums[..., skipped:finished] / self._weights[skipped:finished])
-        self._sums = torch.nn.functional.pad(self._sums[..., stride:], (0, min(stride, frames)))
-        self._weights = torch.nn.functional.pad(self._weights[stride:], (0, min(stride, frames)))
+        _move_left(self._sums, stride)
+        _move_left(self._weights, stride)
         self._offset += stride
         self.done = min(self._offset, self._end) - self._shift
 
     def take(self, frames: int) -> torch.Tensor:
         """The next ready frames, [sources, channels, frames]."""
-        ready = torch.cat(self._ready, dim=-1)
-        self._ready = [ready[..., frames:].clone()]
+        ready = self._ready[0] if len(self._ready) == 1 else torch.cat(self._ready, dim=-1)
+        self._ready = [ready[..., frames:].clone()] if ready.shape[-1] > frames else []
         return ready[..., :frames]
 
     def _estimate(self, window: Window, length: int) -> torch.Tensor:
@@ -237,6 +239,8 @@ def stream(
 
 def _mean(voices: Sequence[Voice], frames: int) -> torch.Tensor:
     """The mean over the models of a bag by their weights, and over the shifts of each."""
+    if len(voices) == len(voices[0].lanes) == 1:
+        return voices[0].lanes[0].take(frames)
     estimates: torch.Tensor | float = 0.0
     for voice in voices:
         estimate = sum((lane.take(frames) for lane in voice.lanes[1:]), voice.lanes[0].take(frames))
@@ -245,6 +249,14 @@ def _mean(voices: Sequence[Voice], frames: int) -> torch.Tensor:
     totals = torch.tensor([sum(of_source) for of_source in zip(*(v.weights for v in voices), strict=True)])
     mean: torch.Tensor = estimates / totals[:, None, None]
     return mean
+
+
+def _move_left(values: torch.Tensor, frames: int) -> None:
+    """Move the last axis in place; zeros come in from the right."""
+    left = values.shape[-1] - frames
+    if left > 0:
+        values[..., :left] = values[..., frames:].clone()
+    values[..., max(0, left) :] = 0.0
 
 
 def _triangle(frames: int) -> torch.Tensor:

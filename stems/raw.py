@@ -101,7 +101,7 @@ def write_raw(path: Path, blocks: Iterable[Samples]) -> None:
 
 
 def _write_all(file: FileIO, samples: Samples) -> None:
-    rest = memoryview(samples.T.astype("<f4").tobytes())
+    rest = np.ascontiguousarray(samples.T, "<f4").reshape(-1).data.cast("B")
     while rest:
         rest = rest[file.write(rest) :]  # a disk that is nearly full takes only a part
 

@@ -82,7 +82,7 @@ def survey(source: AudioSource, on_progress: Callable[[float], None] = lambda sh
     products = np.zeros((source.channels, source.channels))
     frames = 0
     for block in source.blocks():
-        digest.update(block.T.astype("<f4").tobytes())
+        digest.update(np.ascontiguousarray(block.T, "<f4").data)
         exact = block.astype(np.float64)
         sums += exact.sum(axis=1)
         products += exact @ exact.T

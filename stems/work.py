@@ -165,8 +165,10 @@ def _stems(
     for estimates in stream(pieces, window, start=start, length=length, on_segment=on_segment):
         stems = np.zeros((len(plan.sources), about.channels, estimates[0].shape[-1]), np.float32)
         for group, estimate in zip(sounding, estimates, strict=True):
-            own = kept(estimate.numpy()[list(plan.sources)], group)
-            stems[:, list(group)] = own * np.float32(levels[group].scale)
+            own = estimate.numpy()
+            own = own if len(plan.sources) == len(own) else own[list(plan.sources)]
+            channels = slice(group[0], group[-1] + 1)
+            np.multiply(kept(own, group), np.float32(levels[group].scale), out=stems[:, channels])
         if not np.isfinite(stems.sum(dtype=np.float64)):
             raise _not_finite(plan)
         yield list(stems)
@@ -229,9 +231,12 @@ class _Residual:
         """The differences of the blocks."""
         ours = (part.blocks() for part in self._parts)
         for block, *stems in zip(self._source.blocks(), *ours, strict=True):
-            exact = block - np.sum(stems, axis=0, dtype=np.float64)
-            for row, samples in enumerate((exact, block.astype(np.float64))):
-                self._moments[row] += samples.sum(axis=1), np.square(samples).sum(axis=1)
+            whole = block.astype(np.float64)
+            exact = whole.copy()
+            for stem in stems:
+                exact -= stem
+            for row, samples in enumerate((exact, whole)):
+                self._moments[row] += samples.sum(axis=1), np.einsum("cf,cf->c", samples, samples)
             self._frames += block.shape[1]
             yield exact.astype(np.float32)
             self._on_progress(self._frames / max(1, self._source.frames))

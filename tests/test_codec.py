@@ -19,6 +19,9 @@ from mastering.chain import (
     MasteringChain,
     MultibandCompressor,
     Saturation,
+    SeparatedBy,
+    StemChain,
+    StemChains,
     Width,
 )
 from mastering.codec import from_json, from_plain, to_json, to_plain
@@ -51,6 +54,16 @@ steps = st.one_of(
     st.builds(Width, frequencies_hz=st.just((100.0,)), side_gain_db=st.tuples(st.floats(-60.0, 24.0))),
     st.builds(Saturation, drive_db=st.floats(0.0, 24.0)),
 )
+numbers = st.integers() | st.floats(-9.0, 9.0)
+stem_chains = st.builds(
+    StemChains,
+    separator=st.builds(
+        SeparatedBy, model=st.text(max_size=5), settings=st.fixed_dictionaries({"overlap": numbers})
+    ),
+    chains=st.builds(StemChain, stem=st.text(max_size=5), steps=st.tuples(steps), gain_db=gains).map(
+        lambda chain: (chain,)
+    ),
+)
 recipes = st.builds(
     Recipe,
     chain=st.builds(
@@ -60,6 +73,7 @@ recipes = st.builds(
         limiter=st.none() | st.builds(Limiter, input_gain_db=st.floats(-60.0, 60.0)),
     ),
     delivery=st.builds(DeliverySpec, integrated_lufs=st.none() | st.floats(-40.0, -3.0)),
+    stems=st.none() | stem_chains,
 )
 RECIPE = Recipe(
     chain=MasteringChain(steps=(Compressor(threshold_dbfs=-20.0),), limiter=Limiter()),
@@ -109,3 +123,43 @@ def test_mistakes_are_named_with_their_place(text: str, kind: type[Exception], w
 def test_what_is_left_out_takes_its_default() -> None:
     built = from_plain(DeliverySpec, {"integrated_lufs": -9}, "x")
     assert built == replace(DeliverySpec(), integrated_lufs=-9.0)
+
+
+STEMS = StemChains(
+    separator=SeparatedBy(model="htdemucs", sha256=("955717e8",), settings={"overlap": 0.25, "shifts": 0}),
+    chains=(StemChain(stem="vocals", gain_db=2.0),),
+)
+
+
+def test_a_recipe_is_no_newer_than_what_it_holds() -> None:
+    plain = to_plain(RECIPE)
+    assert plain["schema"] == 1
+    assert "stems" not in plain, "older versions read what they can"
+    with_stems = to_plain(replace(RECIPE, stems=STEMS))
+    assert with_stems["schema"] == 2
+    assert from_plain(Recipe, with_stems, "x") == replace(RECIPE, stems=STEMS)
+
+
+def test_a_recipe_of_schema_1_has_no_stems() -> None:
+    old = {"schema": 1, "chain": to_plain(RECIPE.chain), "delivery": to_plain(RECIPE.delivery)}
+    assert from_plain(Recipe, old, "x").stems is None
+    new = {**old, "stems": to_plain(STEMS)}
+    with pytest.raises(PresetError, match="'stems' came with schema 2, the document says 1"):
+        from_plain(Recipe, new, "x")
+
+
+def test_settings_keep_their_types_and_nothing_else_gets_in() -> None:
+    plain = to_plain(STEMS.separator)
+    found = from_plain(SeparatedBy, {**plain, "settings": {"a": 1, "b": 0.5, "c": "x"}}, "here").settings
+    assert [(value, type(value)) for value in found.values()] == [(1, int), (0.5, float), ("x", str)]
+    with pytest.raises(PresetError, match=r"here: settings\.a"):
+        from_plain(SeparatedBy, {**plain, "settings": {"a": [1]}}, "here")
+    with pytest.raises(PresetError, match="is not a table"):
+        from_plain(SeparatedBy, {**plain, "settings": 3}, "here")
+
+
+def test_two_chains_for_one_stem_are_refused() -> None:
+    twice = to_plain(replace(RECIPE, stems=STEMS))
+    twice["stems"]["chains"] *= 2
+    with pytest.raises(ParameterError, match="one chain for each stem"):
+        from_plain(Recipe, twice, "x")

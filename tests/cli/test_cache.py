@@ -27,7 +27,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StemCache:
     cache.finish(whole, {"sizes": {"stem.f32": 3_000_000}, **about})
     whole.release()
     begun = cache.write("fedcba9876543210")
-    (begun.folder / "stem.f32").write_bytes(bytes(500))
+    (begun.folder / "stem.f32").write_bytes(bytes(2_000))
     begun.release()
     for path in begun.folder.iterdir():
         os.utime(path, (1.0, 1.0))
@@ -63,7 +63,7 @@ def test_show_as_json(kept: StemCache, run: Run) -> None:
 def test_clear_leaves_what_is_in_use(kept: StemCache, run: Run) -> None:
     lease = kept.read("0123456789abcdef")
     assert lease is not None
-    assert run("cache", "clear").stdout == "1 separations removed, 1 kB freed; 1 in use stay.\n"
+    assert run("cache", "clear").stdout == "1 separations removed, 2 kB freed; 1 in use stay.\n"
     lease.release()
     document = json.loads(run("cache", "clear", "--json").stdout)
     assert (document["removed"], document["in_use"]) == (1, 0)

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 import mastering
-from mastering import codec
+from mastering import codec, delivery, intake, pipeline
 from mastering.audio import Audio
 from mastering.delivery import apply_recipe, master_album, master_file, plan_file
 from mastering.errors import ModelError, ParameterError
@@ -116,6 +116,17 @@ def test_stems_of_the_same_song_change_no_sample(
     master_file(pair[0], tmp_path / "plain.wav", job)
     assert np.array_equal(read(tmp_path / "stems.wav"), read(tmp_path / "plain.wav"))
     assert report.recipe.stems is None
+
+
+def test_long_files_stream_to_the_same_samples(
+    pair: tuple[Path, Path], job: MasterJob, knowing: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    master_file(pair[0], tmp_path / "held.wav", job, separator=knowing)
+    for module in (pipeline, delivery):
+        monkeypatch.setattr(module, "HOLD_BYTES", 0)
+    monkeypatch.setattr(intake, "CACHE_BYTES", 0)
+    master_file(pair[0], tmp_path / "streamed.wav", job, separator=knowing)
+    assert np.array_equal(read(tmp_path / "held.wav"), read(tmp_path / "streamed.wav"))
 
 
 def test_a_dry_run_writes_nothing_and_says_the_same(

@@ -234,6 +234,7 @@ class TestSystems:
         listed = {s.name: s for s in separate_systems.systems([str(path)], path, None, "apply")}
         assert "sodium" not in listed["tiny"].sets
         assert listed["fold"].sets == ("sodium",)
+        assert listed["fold"].weights.startswith("tiny.safetensors, ")
         assert not listed["fold"].missing
 
     def test_a_model_by_path_runs_as_demucs_runs_it(self, tmp_path: Path) -> None:
@@ -333,6 +334,12 @@ class TestTable:
             if row["system"] == "draft":
                 row["stems"] = {stem: {**one, "si_sdr_db": -3.0} for stem, one in row["stems"].items()}
         assert not verdict(table, table.systems[-1])[0].reached
+
+    def test_without_baselines_only_the_vocals_are_judged(self) -> None:
+        table = self.table(2.0)
+        alone = Table([r for r in table.rows if r["system"] == "draft"], table.specs, table.systems)
+        points = verdict(alone, table.systems[-1])
+        assert [point.reached for point in points] == [True, False]
 
     def test_a_silent_model_does_not_pass(self) -> None:
         table = self.table(2.0)

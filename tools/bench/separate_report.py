@@ -59,6 +59,7 @@ def _page(table: Table, about: dict) -> str:
         "`separate_metrics.py`; baselines: `separate_baselines.py`.",
         "",
         *([f"- {about['museval']}"] if about["museval"] else []),
+        *(f"- {system.title}: {system.weights}" for system in table.systems if system.weights),
         *(f"- {line}" for line in about["absent"]),
         "",
     ]

@@ -34,7 +34,8 @@ class System:
         kind: "free" (no training), "ceiling" or "model".
         version: of what made its estimates: others that are kept are not used.
         missing: why it cannot run; "" if it can.
-        sets: the sets it may be judged on; empty means all but the fold's.
+        sets: the sets it may be judged on.
+        weights: what a model was loaded from, for people.
     """
 
     name: str
@@ -44,6 +45,7 @@ class System:
     version: Callable[[], str] = field(repr=False)
     missing: str = ""
     sets: tuple[str, ...] = ()
+    weights: str = ""
 
 
 def systems(models: list[str], fold_model: Path | None, models_dir: Path | None, route: str) -> list[System]:
@@ -97,7 +99,9 @@ def _model(name: str, models_dir: Path | None, route: str) -> System:
     title = "draft" if name == "draft" else path.stem
     missing = "" if path.exists() else f"{path.name} is not there"
     run = functools.partial(_separated, model=path, models_dir=None, route=route)
-    return System(title, title, run, "model", functools.partial(_version, path, route), missing, OURS)
+    return System(
+        title, title, run, "model", functools.partial(_version, path, route), missing, OURS, _digest(path)
+    )
 
 
 def _fold(path: Path | None, route: str) -> System:
@@ -106,7 +110,7 @@ def _fold(path: Path | None, route: str) -> System:
         return System("fold", title, _never, "model", str, "no --fold-model", ("sodium",))
     run = functools.partial(_separated, model=path, models_dir=None, route=route)
     version = functools.partial(_version, path, route)
-    return System("fold", title, run, "model", version, "", ("sodium",))
+    return System("fold", title, run, "model", version, "", ("sodium",), _digest(path))
 
 
 def _named(name: str, models_dir: Path | None, route: str, sets: tuple[str, ...]) -> System:
@@ -136,6 +140,14 @@ def _version(*parts: Path | str) -> str:
     for part in parts:
         digest.update(part.read_bytes() if isinstance(part, Path) else part.encode())
     return digest.hexdigest()[:12]
+
+
+def _digest(path: Path) -> str:
+    """Size and SHA-256, for the page."""
+    if not path.exists():
+        return ""
+    content = path.read_bytes()
+    return f"{path.name}, {len(content) / 1e6:.1f} MB, SHA-256 {hashlib.sha256(content).hexdigest()[:16]}"
 
 
 def _never(case: Case) -> Estimates:

@@ -138,7 +138,8 @@ def verdict(table: Table, system: System) -> list[Point]:
     for set_ in table.sets:
         if system not in table.present(set_):
             continue
-        gains = [_gain(table, set_, stem, system) for stem in table.stems(set_)]
+        judged = [stem for stem in table.stems(set_) if table.best_free(set_, stem)]
+        gains = [_gain(table, set_, stem, system) for stem in judged]
         points += [point for point, _ in gains]
         means = [gain for _, gain in gains]
         if len(means) > 1:
@@ -154,7 +155,7 @@ def _gain(table: Table, set_: str, stem: str, system: System) -> tuple[Point, fl
     best = table.best_free(set_, stem)
     asked = f"{set_} {stem}: at least {BAR_DB:g} dB above the best training-free"
     if best is None:
-        return Point(asked, "no baseline ran", False), float("nan")
+        raise ValueError(f"no baseline ran on {set_}")
     own, other = (table.windows(set_, name, stem) for name in (system.name, best.name))
     gain = table.mean(set_, stem, own - other)
     wholes = [table.score(set_, one.name, stem).whole_db for one in table.present(set_) if one.kind == "free"]

@@ -41,7 +41,7 @@ def main() -> None:
     places = Places(given.multitrack, given.midi, given.sound_font, given.work)
     (places.work / "rows").mkdir(parents=True, exist_ok=True)
     chosen = specs(held_out=not given.development)[: given.limit]
-    names = [name for name in systems.NAMES if name != "separated" or given.model]
+    names = [name for name in given.systems if name != "separated" or given.model]
     version = f"{code_digest(*MADE_BY)}-{product_version(*PRODUCT)}"
     work = partial(rows_of, places=places, names=names, model=given.model, version=version)
     started, rows = time.perf_counter(), []
@@ -75,6 +75,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--sound-font", type=Path, default=Path("TimGM6mb.sf2"), help="TimGM6mb.sf2")
     parser.add_argument("--work", type=Path, default=Path("build/stems"), help="stems and kept rows")
     parser.add_argument("--model", help="separation model or its file; without it only the true stems")
+    parser.add_argument("--systems", nargs="+", choices=systems.NAMES, default=systems.NAMES)
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--limit", type=int, help="this many cases only")
     parser.add_argument("--development", action="store_true", help="the songs that constants were chosen on")

@@ -26,7 +26,10 @@ PLAYERS = {"melody": "vocals", "bass": "bass", "drums": "drums"}
 
 STRETCH_S = 24.0
 RENDER_S = 52.0
-LOUDEST_S = 0.25
+HOPS_PER_S = 2
+PAIRS = 2_000
+"""Pairs of places that are looked at."""
+
 SOUNDING_DB = -25.0
 """A stem sounds in a stretch where its power lies at most this far below the mix's."""
 
@@ -66,38 +69,43 @@ class Places:
 
 
 def stretches(song: Song, places: Places, rng: np.random.Generator) -> tuple[Stems, Stems]:
-    """Two stretches of a song that do not overlap, with at least three stems sounding in both."""
+    """Two stretches of a song that do not overlap, with at least LEAST_STEMS stems sounding in both.
+
+    Raises:
+        LookupError: the song has none.
+    """
     stems = _kept(song, places)
-    longest = next(iter(stems.values())).shape[1]
-    frames = int(STRETCH_S * RATE)
-    for _ in range(400):
-        first, second = rng.integers(0, max(1, longest - frames), 2) if not song.rendered else (0, frames)
-        if abs(int(first) - int(second)) < frames:
-            continue
-        found = tuple(
-            {name: part[:, at : at + frames].astype(np.float32).T for name, part in stems.items()}
-            for at in (int(first), int(second))
-        )
-        both = sounding(found[0]) & sounding(found[1])
-        if len(both) >= LEAST_STEMS:
-            return tuple({name: part for name, part in one.items() if name in both} for one in found)
-        if song.rendered:
-            break
+    heard = {name: _hops(part) for name, part in stems.items()}
+    length = int(STRETCH_S * HOPS_PER_S)
+    last = len(next(iter(heard.values()))) - length
+    sounding_from = [_sounding(heard, at, length) for at in range(last + 1)]
+    pairs = [(0, length)] if song.rendered else rng.integers(0, last + 1, (PAIRS, 2)).tolist()
+    for first, second in pairs:
+        both = sounding_from[first] & sounding_from[second]
+        if abs(first - second) >= length and len(both) >= LEAST_STEMS:
+            return _cut(stems, both, first), _cut(stems, both, second)
     raise LookupError(f"{song.name} has no two stretches with the same stems")
 
 
-def sounding(stems: Stems) -> set[str]:
-    """Stems that are there to be heard, more than half of the time."""
-    mix = sum(stems.values())
-    floor = np.mean(np.square(mix)) * 10.0 ** (SOUNDING_DB / 10.0)
-    hop = RATE // 2
-    found = set()
-    for name, part in stems.items():
-        whole = part[: len(part) // hop * hop].reshape(-1, hop, 2)
-        power = np.square(whole).mean(axis=(1, 2))
-        if np.mean(power > floor) > 0.5:
-            found.add(name)
-    return found
+def _cut(stems: Stems, names: set[str], hop: int) -> Stems:
+    """Stems [frames, 2] of a stretch that starts at a hop."""
+    start = hop * RATE // HOPS_PER_S
+    frames = int(STRETCH_S * RATE)
+    return {name: stems[name][:, start : start + frames].astype(np.float32).T for name in sorted(names)}
+
+
+def _hops(part: np.ndarray) -> np.ndarray:
+    """Mean power of each hop."""
+    step = RATE // HOPS_PER_S
+    whole = part[:, : part.shape[1] // step * step].reshape(2, -1, step)
+    return np.array([np.square(whole[:, hop].astype(np.float32)).mean() for hop in range(whole.shape[1])])
+
+
+def _sounding(heard: dict[str, np.ndarray], first: int, length: int) -> set[str]:
+    """Stems that are there to be heard in a stretch, more than half of the time."""
+    powers = {name: hops[first : first + length] for name, hops in heard.items()}
+    floor = sum(hops.mean() for hops in powers.values()) * 10.0 ** (SOUNDING_DB / 10.0)
+    return {name for name, hops in powers.items() if np.mean(hops > floor) > 0.5}
 
 
 def _kept(song: Song, places: Places) -> dict[str, np.ndarray]:
@@ -129,12 +137,9 @@ def _rendered(song: Song, places: Places) -> dict[str, np.ndarray]:
     number = song.name.removeprefix("pop909-")
     for attempt in range(TRIES):
         found = _arranged(places, number, np.random.default_rng([int(number), attempt]))
-        middle = int(STRETCH_S * RATE)
-        halves = [
-            sounding({name: part[:, at : at + middle].astype(np.float32).T for name, part in found.items()})
-            for at in (0, middle)
-        ]
-        if len(halves[0] & halves[1]) >= LEAST_STEMS:
+        heard = {name: _hops(part) for name, part in found.items()}
+        length = int(STRETCH_S * HOPS_PER_S)
+        if len(_sounding(heard, 0, length) & _sounding(heard, length, length)) >= LEAST_STEMS:
             return found
     raise LookupError(f"{song.name} has no arrangement with {LEAST_STEMS} stems in both halves")
 

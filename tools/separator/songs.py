@@ -91,7 +91,7 @@ def _multitrack(folders: Folders, name: str, rng: np.random.Generator) -> Iterat
     for track, samples in remix.read_tracks(folders.multitrack / name).items():
         if is_master(track):
             continue
-        source = group(track)
+        source = group(f"{name}_Stem_{track}")
         yield source, track, samples
         if track in SHIFTED:
             yield from _shifted(source, track, samples.astype(np.float32))

@@ -21,7 +21,7 @@ MEASURED = {
     "7.FRANCIUM_STEM_FILL BUILD": "drums",  # a roll: 0.96 percussive
     "FILL SCRATCH": "drums",  # 0.98 percussive
     "7.FRANCIUM_STEM_FILL SCRATCH": "other",  # a wide, dense sweep: side/mid 1.6, 0.54 percussive
-    "HIGH STABS": "other",  # chords; its lows (0.79 below 60 Hz) are a steady hum
+    "HIGH STABS": "other",  # chords over a steady tone of 44 Hz, the loudest of it
     "SINE": "other",  # a wide hiss of tones around 1.6 kHz
     "TEXTURE": "drums",  # a kick gliding from 500 to 40 Hz every 1.9 s, and crackle
     "TOPS": "drums",  # 0.94 percussive
