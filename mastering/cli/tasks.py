@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastering.cli.documents import master_entry
 from mastering.cli.memory import keep_freed_memory
-from mastering.errors import EnvironmentProblem
+from mastering.errors import EnvironmentProblem, ParameterError
 from mastering.report.wording import clean, number
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class StemsOrder:
         """The separator; for a recipe the one that its stems were made by.
 
         Raises:
-            ParameterError: no such model.
+            ParameterError: no such model; for a recipe's own that was a file, `model` must name it.
             ModelError: its files are missing.
         """
         from stems.separate import Separator
@@ -98,7 +98,17 @@ class StemsOrder:
             settings = {name: known[name] for name in ("overlap", "shifts", "engine") if name in known}
         model = self.model or (made_by.model if made_by is not None else None)
         device: Any = self.device
-        return Separator(model, models_dir=self.models_dir, device=device, **settings)
+        try:
+            return Separator(model, models_dir=self.models_dir, device=device, **settings)
+        except ParameterError as error:
+            if made_by is None or self.model is not None:
+                raise
+            raise ParameterError(
+                f"the recipe's stems were separated by the model '{clean(made_by.model)}', which is not known "
+                f"here: {error.message}",
+                hint="Name its file with --model.",
+                code="model_unknown",
+            ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from click.testing import Result
 
 from mastering.chain import Limiter, MasteringChain, SeparatedBy, StemChain, StemChains
 from mastering.codec import to_json
+from mastering.errors import ParameterError
 from mastering.target import DeliverySpec, Recipe
 
 Files = Callable[..., Path]
@@ -129,6 +130,20 @@ def test_a_recipe_brings_the_separator_it_was_made_with(
 def test_another_place_of_the_model_may_be_named(separators: list[Any], recipe: Path, run: Run) -> None:
     assert run("apply", recipe, "a.wav", "-o", "b.wav", "--model", "x.safetensors").exit_code == 0
     assert separators[0].model == "x.safetensors"
+
+
+def test_a_recipe_of_a_model_that_was_a_file_asks_for_the_file(
+    separators: list[Any], recipe: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unknown(Asked):
+        def __init__(self, model: str | None = None, **settings: Any) -> None:
+            raise ParameterError(f"no separation model named '{model}'")
+
+    monkeypatch.setitem(sys.modules, "stems.separate", SimpleNamespace(Separator=Unknown))
+    result = run("apply", recipe, "a.wav", "-o", "b.wav")
+    assert result.exit_code == 2
+    assert "separated by the model 'htdemucs', which is not known here" in result.stderr
+    assert "Name its file with --model" in result.stderr
 
 
 def test_a_model_for_a_recipe_without_stems_is_a_mistake(

@@ -35,7 +35,7 @@ def write(checkpoint: Path, target: Path, card: Path | None = None) -> str:
 
 def _tempered(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     last = max(int(key.split(".")[1]) for key in weights if key.startswith("decoder."))
-    scaled = {f"decoder.{last}.conv_tr.{name}" for name in ("weight", "bias")}
+    scaled = {f"decoder.{last}.norm2.{name}" for name in ("weight", "bias")}
     return {key: value / TEMPERATURE if key in scaled else value for key, value in weights.items()}
 
 
