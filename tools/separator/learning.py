@@ -143,7 +143,9 @@ class Run:
     def __post_init__(self) -> None:
         self.model = build(Spectral).to(self.plan.device)
         self.mean = build().to(self.plan.device).eval()
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.plan.rate, betas=(0.9, 0.99))
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=self.plan.rate, betas=(0.9, 0.99), weight_decay=0.02
+        )
         if self.path.exists():
             state = torch.load(self.path, map_location=self.plan.device, weights_only=True)
             self.model.load_state_dict(state["model"])

@@ -119,9 +119,12 @@ def _coherent(songs: list[Song], frames: int, rng: np.random.Generator) -> Array
         if source in song.tracks:
             stem = _sum(song, source, start, frames, speed, rng)
             mix[index] = _changed(stem, source, rng) * _gain(rng, 3.0)
-    if "vocals" not in song.tracks:
+    if "vocals" not in song.tracks or rng.random() < 0.3:
         level = np.sqrt(np.mean(np.square(mix.sum(axis=0)))) + 1e-4
         mix[3] = _single(songs, "vocals", frames, rng) * level * _gain(rng, 4.0)
+    if rng.random() < 0.3:
+        level = np.sqrt(np.mean(np.square(mix.sum(axis=0)))) + 1e-4
+        mix[2] += _single(songs, "other", frames, rng) * level * _gain(rng, 4.0) * np.float32(0.5)
     return mix
 
 
@@ -154,7 +157,7 @@ def _start(song: Song, source: str, rng: np.random.Generator) -> int:
 
 
 def _speed(rng: np.random.Generator) -> float:
-    return float(2 ** rng.uniform(-0.35, 0.35)) if rng.random() < 0.7 else 1.0
+    return float(2 ** rng.uniform(-0.5, 0.5)) if rng.random() < 0.8 else 1.0
 
 
 def _gain(rng: np.random.Generator, spread_db: float) -> np.float32:
@@ -164,7 +167,7 @@ def _gain(rng: np.random.Generator, spread_db: float) -> np.float32:
 def _sum(song: Song, source: str, start: int, frames: int, speed: float, rng: np.random.Generator) -> Array:
     """The source's tracks in one stretch (some left out), at another speed and pitch."""
     length = int(frames * speed) + 64
-    keep = rng.uniform(0.5, 1.0)
+    keep = rng.uniform(0.3, 1.0)
     total = np.zeros((2, length), np.float32)
     for versions in song.tracks[source]:
         if rng.random() < keep or len(song.tracks[source]) == 1:
@@ -204,7 +207,7 @@ def _filtered(stem: Array, rng: np.random.Generator, *, reverb: bool) -> Array:
     spectrum = np.fft.rfft(stem, size)
     octaves = np.log2(np.arange(1, spectrum.shape[1] + 1, dtype=np.float32))
     knots = np.linspace(0.0, float(octaves[-1]), 9)
-    spectrum *= 10 ** (np.interp(octaves, knots, rng.normal(0.0, 3.0, 9)).astype(np.float32) / 20)
+    spectrum *= 10 ** (np.interp(octaves, knots, rng.normal(0.0, 4.5, 9)).astype(np.float32) / 20)
     if reverb:
         tail_frames = int(RATE * 0.4)
         decay = np.exp(-np.arange(tail_frames, dtype=np.float32) / (RATE * rng.uniform(0.03, 0.15)))
