@@ -97,7 +97,7 @@ def test_a_file_that_is_neither(tmp_path: Path, text: str, sentence: str) -> Non
 def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What `mastering.master` and `mastering.apply` hand to the delivery instead of running it."""
     asked: list[Any] = []
-    monkeypatch.setattr(api, "master_file", lambda source, output, job, progress: asked.append(job))
+    monkeypatch.setattr(api, "master_file", lambda source, output, job, **_: asked.append(job))
     monkeypatch.setattr(
         api, "apply_recipe", lambda recipe, *_, delivery, **__: asked.append((recipe, delivery))
     )
