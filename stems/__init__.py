@@ -11,3 +11,10 @@ Taking apart
 Putting together
     remix      stems to a new mix
 """
+
+import os
+
+# PyTorch's threads wait for one another after every operation. Waiting by spinning takes the core that the
+# last of them needs: beside other work separation was ten times slower. Read when PyTorch is loaded; what the
+# user has set stays.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

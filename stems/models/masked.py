@@ -21,6 +21,10 @@ _RANGE = 100.0
 class MaskedHDemucs(HDemucs):
     """HDemucs(cac=False, hybrid=False) on log levels; its outputs are shares of the mixture's spectrum."""
 
+    def valid_length(self, length: int) -> int:
+        """Frames to show for a segment of `length`: its spectrogram mirrors half a window at both ends."""
+        return max(length, int(self.nfft))
+
     def _magnitude(self, z: torch.Tensor) -> torch.Tensor:
         """Levels [batch, channels, bins, columns] of a spectrum of that shape, free of its gain."""
         levels = z.abs()

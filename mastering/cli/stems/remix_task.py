@@ -295,4 +295,4 @@ def _text(
         f"  remix   {remix_path(task.output)}",
         *(f"  note    {notice.message}" for notice in notices),
     ]
-    return clean("\n".join(lines))
+    return "\n".join(clean(line) for line in lines)
