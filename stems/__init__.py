@@ -14,6 +14,8 @@ Putting together
 
 import os
 
+__all__: list[str] = []
+
 # PyTorch's threads wait for one another after every operation. Waiting by spinning takes the core that the
 # last of them needs: beside other work separation was ten times slower. Read when PyTorch is loaded; what the
 # user has set stays.

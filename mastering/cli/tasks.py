@@ -104,8 +104,8 @@ class StemsOrder:
             if made_by is None or self.model is not None:
                 raise
             raise ParameterError(
-                f"the recipe's stems were separated by the model '{clean(made_by.model)}', which is not known "
-                f"here: {error.message}",
+                f"the recipe's stems were separated by the model '{clean(made_by.model)}', which is not "
+                f"known here: {error.message}",
                 hint="Name its file with --model.",
                 code="model_unknown",
             ) from error

@@ -11,7 +11,7 @@ from mastering.codec import to_plain
 from mastering.report.model import Report
 from mastering.report.shares import AUDIBLE_DB, shares_of_match
 from mastering.report.tone import find_regions, phrase
-from mastering.report.wording import clean, number, percent, quantity
+from mastering.report.wording import clean, join, number, percent, quantity
 from mastering.stemwise.values import StemMatch
 
 __all__ = ["changed_chains", "level_text", "separated_text", "stem_sentences", "stems_document"]
@@ -20,8 +20,14 @@ _INAUDIBLE_LU = 0.3
 
 
 def stem_sentences(report: Report) -> Iterator[str]:
-    """A sentence on the separation and one for each stem that was matched; the others are in the notices."""
+    """A sentence on the separation and one for each stem that was matched; the others are in the notices.
+
+    Of a recipe that was applied there is one sentence: nothing was matched.
+    """
     match = report.stems
+    if match is None and report.recipe.stems is not None:
+        names = join([clean(chain.stem) for chain in report.recipe.stems.chains])
+        yield f"{separated_text(report)[:-1]}; {names} changed as the recipe says."
     if match is None or all(stem.left_alone for stem in match.stems):
         return
     yield separated_text(report)

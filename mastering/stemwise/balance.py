@@ -6,6 +6,7 @@ trust): where one stem was mixed wrong, the others stay where they are.
 Two stretches of the same song differ in balance without anybody having touched a fader. How much is
 measured: the scatter of a stem's short-term loudness against the mix's, over the seconds in which it
 sounds, tells how sure a mean over so many seconds is; what songs differ by beyond that is a constant.
+Two mixes of the same performance move together from second to second, and then all of that falls away.
 Most stems are mixed as they should be. A difference is a mixture, then: music alone, or mixing and
 music; what is done is the posterior mean of the mixing (a spike and a slab, both normal), within a
 limit. Small differences are left alone, large ones are mostly done.
@@ -30,11 +31,14 @@ MAX_LEVEL_DB = 6.0
 MIXING_DB = 5.0
 """Standard deviation of what is wrong with the level of a stem, where it is wrong."""
 
-WRONG = 0.15
+WRONG = 0.1
 """Share of the stems whose level is wrong."""
 
 MUSIC_DB = 1.7
 """Standard deviation of what two recordings differ by that no fader did, beyond the measured scatter."""
+
+TAKE_DB = 0.5
+"""The same for two mixes of one performance."""
 
 PHRASE_S = 8.0
 """Seconds after which the music of a stem counts as new: one independent look at its level."""
@@ -112,7 +116,21 @@ def _likely(wanted_db: float, doubt: float) -> float:
 def _doubt(own: HeardStems, references: tuple[HeardStems, ...], name: str) -> float:
     """Variance of a difference in level that music alone makes, in dB squared; more references, less."""
     theirs = float(np.mean([_variance(piece, name) for piece in references]))
-    return _variance(own, name) + (MUSIC_DB**2 + theirs) * 0.5 * (1.0 + 1.0 / len(references))
+    apart = _variance(own, name) + (MUSIC_DB**2 + theirs) * 0.5 * (1.0 + 1.0 / len(references))
+    return apart if len(references) > 1 else min(apart, _same_take(own, references[0], name))
+
+
+def _same_take(own: HeardStems, reference: HeardStems, name: str) -> float:
+    """The same where both are mixes of one performance: what differs from second to second is the doubt."""
+    stem, other = own.stems[name], reference.stems[name]
+    seconds = len(stem.short_term_lufs)
+    if len(other.short_term_lufs) != seconds:
+        return math.inf
+    sounding = _sounding(stem, seconds) & _sounding(other, seconds)
+    if sounding.sum() < PHRASE_S:
+        return math.inf
+    apart = np.asarray(other.short_term_lufs)[sounding] - np.asarray(stem.short_term_lufs)[sounding]
+    return TAKE_DB**2 + float(apart.var())
 
 
 def _variance(heard: HeardStems, name: str) -> float:

@@ -11,10 +11,20 @@ import pytest
 
 from mastering.audio import Audio
 from mastering.measure.features import analyse
+from mastering.ports import SeparatorInfo
 from mastering.stemwise.balance import MAX_LEVEL_DB, Balance, balance
 from mastering.stemwise.hearing import HeardStems, hear
 
 Mix = Callable[[Mapping[str, Audio]], Audio]
+
+
+def other_take(heard: HeardStems) -> HeardStems:
+    """A longer recording that measures the same: its seconds are not those of the first."""
+    stems = {
+        name: replace(one, short_term_lufs=(*one.short_term_lufs, one.short_term_lufs[-1]))
+        for name, one in heard.stems.items()
+    }
+    return replace(heard, stems=stems)
 
 
 @pytest.fixture
@@ -63,17 +73,33 @@ def test_one_wrong_fader_is_found_and_the_others_stay(heard: HeardStems, wrong_d
 
 
 def test_small_differences_are_music(heard: HeardStems) -> None:
-    found = judged(moved(heard, vocals=1.5), heard)["vocals"]
+    found = judged(moved(heard, vocals=1.5), other_take(heard))["vocals"]
     assert found.wanted_db == pytest.approx(-1.5)
     assert found.level_db == 0.0
+
+
+def test_two_mixes_of_one_performance_are_told_apart_by_less(song: dict[str, Audio], mix: Mix) -> None:
+    # A performance of one minute, put together from measurements: a stem must sound for some seconds.
+    whole = analyse(mix(song))
+    seconds = tuple(whole.integrated_lufs + 3.0 * np.sin(np.arange(60.0)))
+    one = replace(whole, short_term_lufs=seconds)
+    info = SeparatorInfo(
+        model="x", label="official", sources=("a", "b", "c"), sample_rate=44_100, sha256=(), settings={}
+    )
+    take = HeardStems(mix=one, stems={"a": one, "b": one, "c": one}, info=info, residual_share=0.0)
+    wrong = moved(take, a=-3.0)
+    same, apart = judged(wrong, take)["a"], judged(wrong, other_take(take))["a"]
+    assert same.wanted_db == apart.wanted_db == pytest.approx(3.0)
+    assert same.level_db > 2.5
+    assert apart.level_db < 1.0
 
 
 def test_what_varies_by_itself_is_doubted_more(heard: HeardStems) -> None:
     stem = heard.stems["vocals"]
     lively = tuple(np.asarray(stem.short_term_lufs) + np.resize([6.0, -6.0], len(stem.short_term_lufs)))
     restless = replace(heard, stems={**heard.stems, "vocals": replace(stem, short_term_lufs=lively)})
-    calm = judged(moved(heard, vocals=-4.5), heard)["vocals"].level_db
-    assert judged(moved(restless, vocals=-4.5), restless)["vocals"].level_db < calm
+    calm = judged(moved(heard, vocals=-5.5), other_take(heard))["vocals"].level_db
+    assert judged(moved(restless, vocals=-5.5), other_take(restless))["vocals"].level_db < calm
 
 
 def test_a_typed_amount_is_a_share_within_the_limit(heard: HeardStems) -> None:

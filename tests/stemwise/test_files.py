@@ -75,6 +75,7 @@ def test_a_master_by_stems_and_its_recipe(
     again = apply_recipe(recipe, pair[0], tmp_path / "b.wav", separator=knowing)
     assert np.array_equal(read(tmp_path / "a.wav"), read(tmp_path / "b.wav"))
     assert again.recipe.stems == recipe.stems
+    assert "vocals changed as the recipe says" in render_text(again)
     assert "The chains of single stems" in (tmp_path / "b.report.html").read_text()
 
 

@@ -54,7 +54,7 @@ def main() -> None:
     results = given.work if partly else HERE / "results"
     about = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "model": given.model,
+        "model": " ".join(filter(None, [Path(given.model).stem, given.about])) if given.model else None,
         "held_out": not given.development,
     }
     page = stems_match_report.page(rows, about)
@@ -75,6 +75,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--sound-font", type=Path, default=Path("TimGM6mb.sf2"), help="TimGM6mb.sf2")
     parser.add_argument("--work", type=Path, default=Path("build/stems"), help="stems and kept rows")
     parser.add_argument("--model", help="separation model or its file; without it only the true stems")
+    parser.add_argument("--about", default="", metavar="TEXT", help="a word on the model, for the page")
     parser.add_argument("--systems", nargs="+", choices=systems.NAMES, default=systems.NAMES)
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--limit", type=int, help="this many cases only")

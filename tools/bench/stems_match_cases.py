@@ -34,7 +34,7 @@ DEVELOPMENT = (
     *(Song("2.Lithium", False, False), Song("7.Francium", False, False)),
     *(Song(f"pop909-{number:03d}", True, False) for number in range(20, 780, 76)),
 )
-TURNS = {False: 6, True: 2}
+TURNS = {False: 10, True: 3}
 """Rendered or not -> cases of a song."""
 
 

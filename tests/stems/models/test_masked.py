@@ -13,8 +13,8 @@ from stems.models.masked import MaskedHDemucs
 @pytest.fixture(scope="module")
 def network() -> MaskedHDemucs:
     torch.manual_seed(3)
-    sources = ["drums", "bass", "other", "vocals"]
-    return MaskedHDemucs(sources, channels=4, depth=5, hybrid=False, cac=False, norm_starts=0, segment=1).eval()
+    options = {"channels": 4, "depth": 5, "hybrid": False, "cac": False, "norm_starts": 0, "segment": 1}
+    return MaskedHDemucs(["drums", "bass", "other", "vocals"], **options).eval()
 
 
 def noise(frames: int) -> torch.Tensor:
