@@ -35,6 +35,11 @@ def page(rows: Rows, about: dict[str, Any]) -> str:
         + (f"; separated by {about['model']}" if about["model"] else "")
         + ". Mean errors to the truth in dB, lower is better; 95 % intervals from a bootstrap over songs. "
         "How everything is measured is said in tools/bench/stems_match_metrics.py.\n",
+        "The input is a song with one stem degraded, the reference the clean song, mostly another stretch of "
+        "it; what one stem lost is to come back and the others are to stay. A stem that is compressed by too "
+        "much or too little cannot be mended: there the input itself is hard to beat. Masked stems stand for "
+        "a good separator: ideal ratio masks of blurred spectrograms, SI-SDR 4 to 7 dB on development "
+        "songs.\n",
         "## All cases\n",
         _table(rows, names),
         "\n## Against the plain matcher, case by case\n",
