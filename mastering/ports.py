@@ -137,11 +137,13 @@ class SeparatedStems:
         info: the separator.
         parts: name -> stem, readable any number of times, block by block; valid while the cache entry is.
         residual_share: energy of what the model left out (now in "other") over the recording's energy, 0..1.
+        notices: what a person should hear about the separation.
     """
 
     info: SeparatorInfo
     parts: Mapping[str, AudioSource]
     residual_share: float
+    notices: tuple[Notice, ...] = ()
 
 
 class Separator(Protocol):

@@ -30,7 +30,6 @@ class Separation(SeparatedStems):
         rest: the stem whose part has the residual in it.
         cached: nothing had to be separated.
         content_sha256: digest of rate, channels and samples of the recording.
-        notices: what a person should hear about.
     """
 
     own: Mapping[str, AudioSource]
@@ -38,7 +37,6 @@ class Separation(SeparatedStems):
     rest: str
     cached: bool
     content_sha256: str
-    notices: tuple[Notice, ...] = ()
 
 
 def manifest_of(info: SeparatorInfo, about: Survey, plan: Plan, found: Mapping[str, Any]) -> dict[str, Any]:

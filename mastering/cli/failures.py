@@ -27,7 +27,7 @@ Exit codes:
   3    environment: something is missing, full or not permitted
   4    done, but a check failed and --strict was given
   70   a bug in tonmeister
-  130  interrupted by Ctrl-C (143 by SIGTERM); finished masters stay
+  130  interrupted by Ctrl-C (143 by SIGTERM); what was finished stays
 
 When all failed inputs failed for the same reason (2, 3 or 70), that code is used instead of 1."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mastering.measure.envelope import Envelope
 from mastering.measure.features import Features, analyse
+from mastering.notice import Notice
 from mastering.ports import SeparatedStems, SeparatorInfo
 
 __all__ = ["HeardStems", "TakenApart", "hear"]
@@ -21,12 +22,14 @@ class HeardStems:
         stems: of each, by name.
         info: who separated them.
         residual_share: energy that the separator left out over the recording's energy, 0..1.
+        notices: of the separation.
     """
 
     mix: Features
     stems: Mapping[str, Features]
     info: SeparatorInfo
     residual_share: float
+    notices: tuple[Notice, ...] = ()
 
     def level_lu(self, stem: str) -> float:
         """Loudness of a stem against the mix; -inf for silence and for a stem that is not there."""
@@ -69,4 +72,10 @@ def hear(
         on_progress(min(1.0, done / total))
 
     stems = {name: analyse(Envelope(part, count), threads=2) for name, part in separated.parts.items()}
-    return HeardStems(mix=mix, stems=stems, info=separated.info, residual_share=separated.residual_share)
+    return HeardStems(
+        mix=mix,
+        stems=stems,
+        info=separated.info,
+        residual_share=separated.residual_share,
+        notices=separated.notices,
+    )

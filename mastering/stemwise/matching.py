@@ -80,7 +80,7 @@ def match_stems(
         chains=StemChains(separator=separated_by(own.info), chains=chains),
         residual_share=max(heard.residual_share for heard in (own, *references)),
         stems=stems,
-        notices=tuple(_notices(own, stems)),
+        notices=(*_separations(own, references), *_notices(own, stems)),
     )
 
 
@@ -189,6 +189,11 @@ def _k_weights(sample_rate: int) -> Curve:
     powers = np.stack([turn**0, turn, turn**2])
     response = [np.abs((row[:3] @ powers) / (row[3:] @ powers)) ** 2 for row in k_weighting_sos(sample_rate)]
     return np.asarray(np.prod(response, axis=0))
+
+
+def _separations(own: HeardStems, references: Sequence[HeardStems]) -> Iterator[Notice]:
+    """What the separations had to tell, each thing once."""
+    yield from dict.fromkeys(notice for heard in (own, *references) for notice in heard.notices)
 
 
 def _notices(own: HeardStems, stems: Sequence[StemMatch]) -> Iterator[Notice]:

@@ -44,13 +44,7 @@ def _knows_pair(encode: Any, decode: Any, freq: bool) -> bool:
 
 
 def _knows_encoder(layer: Any, freq: bool) -> bool:
-    if (
-        type(layer) is not HEncLayer
-        or layer.empty
-        or layer.norm
-        or layer.pad == 0
-        or bool(layer.freq) != freq
-    ):
+    if type(layer) is not HEncLayer or not _is_plain(layer, freq):
         return False
     if layer.rewrite is not None and set(layer.rewrite.kernel_size) != {1}:
         return False
@@ -58,17 +52,15 @@ def _knows_encoder(layer: Any, freq: bool) -> bool:
 
 
 def _knows_decoder(layer: Any, freq: bool) -> bool:
-    if (
-        type(layer) is not HDecLayer
-        or layer.empty
-        or layer.norm
-        or layer.pad == 0
-        or bool(layer.freq) != freq
-    ):
+    if type(layer) is not HDecLayer or not _is_plain(layer, freq):
         return False
     if layer.kernel_size != 2 * layer.stride or not layer.context_freq:
         return False
     return knows_residual(layer.dconv)
+
+
+def _is_plain(layer: Any, freq: bool) -> bool:
+    return not layer.empty and not layer.norm and layer.pad != 0 and bool(layer.freq) == freq
 
 
 def knows_transformer(transformer: Any) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,9 +57,13 @@ class Note:
 
 
 Part = list[Note]
+Sing = Callable[[Part, float, np.random.Generator], np.ndarray]
+"""Part, seconds, random numbers -> float32 [2, frames]."""
 
 
-def stems(song: Path, sound_font: Path, seconds: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def stems(
+    song: Path, sound_font: Path, seconds: float, rng: np.random.Generator, sing: Sing | None = None
+) -> dict[str, np.ndarray]:
     """A stretch of one POP909 song, arranged and played: player -> float32 [2, frames].
 
     Args:
@@ -66,6 +71,7 @@ def stems(song: Path, sound_font: Path, seconds: float, rng: np.random.Generator
         sound_font: .sf2 that FluidSynth plays.
         seconds: length of the stretch.
         rng: draws players, programs, patterns and pauses.
+        sing: sings the melody instead of FluidSynth; the stem is called `vocals` then.
     """
     parts = _band(song, rng)
     end_s = max((n.stop_s for part in parts.values() for n in part), default=0.0)
@@ -77,7 +83,9 @@ def stems(song: Path, sound_font: Path, seconds: float, rng: np.random.Generator
             for n in part
             if first_s <= n.start_s < first_s + seconds
         ]
-        if inside:
+        if inside and sing is not None and player == "melody":
+            sounding["vocals"] = sing(inside, seconds, rng)
+        elif inside:
             program = 0 if player == "drums" else int(rng.choice(PROGRAMS[player]))
             sounding[player] = _play(inside, player, program, sound_font, seconds, rng)
     return sounding

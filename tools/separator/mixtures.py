@@ -21,9 +21,9 @@ __all__ = ["Song", "draw", "load_songs", "stretches"]
 
 Array = np.ndarray
 
-KIND_WEIGHTS = {"multitrack": 4.0, "midi": 4.0, "band": 1.5, "hits": 0.8}
+KIND_WEIGHTS = {"multitrack": 4.0, "midi": 2.5, "sung": 2.5, "band": 1.2, "hits": 0.8}
 """How often a kind of song is drawn; within a kind all songs alike."""
-VOCAL_KIND_WEIGHTS = {"multitrack": 5.0, "voice": 1.5}
+VOCAL_KIND_WEIGHTS = {"multitrack": 4.0, "voice": 1.5, "sung": 3.0}
 COHERENT = 0.5
 SILENT = {"drums": 0.08, "bass": 0.1, "other": 0.05, "vocals": 0.15}
 LEVELS_DB = {"drums": -1.0, "bass": -2.0, "other": 0.0, "vocals": 0.5}

@@ -2,9 +2,9 @@
 
     WORK/songs/<kind>-<song>/<source>--<track>.npy      float16 [2, frames] at 44.1 kHz
 
-`kind` is `multitrack` (people playing and singing), `midi` (FluidSynth), `band` (our synthesizer),
-`hits` (one-shots and loops put in a row) or `voice` (dry singing). The file's own name says which
-of the four sources it is part of.
+`kind` is `multitrack` (people playing and singing), `midi` (FluidSynth), `sung` (the same with the
+melody as a made voice), `band` (our synthesizer), `hits` (one-shots and loops put in a row) or `voice`
+(dry singing). The file's own name says which of the four sources it is part of.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from matcher import midi, remix
 
+from separator.singer import sing
 from separator.tracks import group, is_master
 
 __all__ = ["SOURCES", "Folders", "prepare"]
@@ -27,6 +28,7 @@ SOURCES = ("drums", "bass", "other", "vocals")
 
 TRAIN_MULTITRACKS = ("2.Lithium", "3.Sodium", "7.Francium")
 MIDI_SONGS = range(5, 780, 12)
+SUNG_SONGS = range(11, 780, 12)
 """POP909 songs 800 and above are kept for the benchmark."""
 MIDI_S = 40.0
 BANDS = range(3000, 3048)
@@ -65,14 +67,24 @@ def _wanted(folders: Folders) -> Iterator[tuple[str, str]]:
     yield from (("hits", f"{number:03d}") for number in range(HIT_SONGS))
     yield from (("band", str(seed)) for seed in BANDS)
     yield from (
-        ("midi", f"{number:03d}") for number in MIDI_SONGS if (folders.midi / f"{number:03d}").exists()
+        (kind, f"{number:03d}")
+        for kind, numbers in (("midi", MIDI_SONGS), ("sung", SUNG_SONGS))
+        for number in numbers
+        if (folders.midi / f"{number:03d}").exists()
     )
 
 
 def _make(task: tuple[str, str, Folders, Path]) -> str:
     kind, name, folders, out = task
     rng = np.random.default_rng([zlib.crc32(f"{kind}-{name}".encode()), 20261122])
-    makers = {"multitrack": _multitrack, "voice": _voice, "hits": _hits, "band": _band, "midi": _midi}
+    makers = {
+        "multitrack": _multitrack,
+        "voice": _voice,
+        "hits": _hits,
+        "band": _band,
+        "midi": _midi,
+        "sung": _sung,
+    }
     tracks = makers[kind](folders, name, rng)
     unfinished = out / f".{kind}-{name}"
     unfinished.mkdir(parents=True, exist_ok=True)
@@ -124,10 +136,16 @@ def _band(folders: Folders, name: str, rng: np.random.Generator) -> Iterator[Tra
         yield part if part in ("drums", "bass") else "other", part, audio.samples
 
 
-def _midi(folders: Folders, name: str, rng: np.random.Generator) -> Iterator[Track]:
+def _midi(
+    folders: Folders, name: str, rng: np.random.Generator, singer: midi.Sing | None = None
+) -> Iterator[Track]:
     font = folders.sound_fonts[int(rng.integers(len(folders.sound_fonts)))]
-    for player, samples in midi.stems(folders.midi / name, font, MIDI_S, rng).items():
-        yield player if player in ("drums", "bass") else "other", player, samples
+    for player, samples in midi.stems(folders.midi / name, font, MIDI_S, rng, singer).items():
+        yield player if player in SOURCES else "other", player, samples
+
+
+def _sung(folders: Folders, name: str, rng: np.random.Generator) -> Iterator[Track]:
+    yield from _midi(folders, name, rng, sing)
 
 
 def _hits(folders: Folders, name: str, rng: np.random.Generator) -> Iterator[Track]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastering.cli.memory import keep_freed_memory
 from mastering.cli.stems.remix_material import Material, Wish, open_folder, open_recording
+from mastering.cli.stems.tasks import LABELS, StemsDone
 from mastering.errors import AudioFileError, EnvironmentProblem
 from mastering.notice import Notice
 from mastering.report.wording import clean, number
@@ -22,21 +23,13 @@ if TYPE_CHECKING:
     from stems.remix.mix import Remixed
     from stems.remix.values import Remix
 
-__all__ = ["RemixDone", "RemixTask", "failed_remix"]
+__all__ = ["RemixTask", "failed_remix"]
 
 _FULL_SCALE_DBTP = 0.0
 _MARGIN_DB = 0.05
 """How far below full scale the one gain goes: dither and rounding take less."""
 
 Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemixDone:
-    """A written remix: its place in the JSON document, and what a terminal is told."""
-
-    entry: dict[str, Any]
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +59,7 @@ class RemixTask:
         """The input's name."""
         return self.source.name
 
-    def run(self, progress: Progress) -> RemixDone:
+    def run(self, progress: Progress) -> StemsDone:
         """Write the remix and NAME.remix.json."""
         keep_freed_memory()
         from mastering.codec import to_json
@@ -97,7 +90,7 @@ class RemixTask:
             {"gain_db": gain_db, "loudness_gain_db": remixed.loudness_gain_db},
             time.perf_counter() - start,
         )
-        return RemixDone(entry=entry, text=_text(self, saved, before, after, notices))
+        return StemsDone(entry=entry, text=_text(self, saved, before, after, notices))
 
     def _refuse_early(self) -> None:
         """Before anything is separated: outputs that exist, and what the container cannot hold."""
@@ -279,7 +272,6 @@ def _features(features: Features) -> Any:
 def _text(
     task: RemixTask, saved: Remix, before: Features, after: Features, notices: tuple[Notice, ...]
 ) -> str:
-    from mastering.cli.stems.tasks import LABELS
     from stems.remix.documents import remix_path
 
     by = saved.separator

@@ -50,7 +50,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StemsDone:
-    """One separated recording: its place in the JSON document, and the summary for people."""
+    """One recording whose work is done: its place in the JSON document, and the summary for people."""
 
     entry: dict[str, Any]
     text: str
