@@ -6,6 +6,7 @@ depend on a sample rate: the host designs filters for the rate it renders at.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypeAlias
@@ -14,14 +15,18 @@ from mastering.errors import ParameterError
 from mastering.units import Range, check_ranges
 
 __all__ = [
+    "BuiltIn",
     "Compressor",
     "EqBand",
     "Equalizer",
+    "External",
     "Limiter",
     "LinearPhaseEq",
     "MasteringChain",
     "MultibandCompressor",
     "Origin",
+    "ParameterLane",
+    "PluginRef",
     "Saturation",
     "SeparatedBy",
     "StemChain",
@@ -140,7 +145,86 @@ class Saturation:
         check_ranges(self)
 
 
-Step: TypeAlias = Equalizer | LinearPhaseEq | Compressor | MultibandCompressor | Width | Saturation
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginRef:
+    """Which plug-in: enough to find it again, and to tell whether it is still the same.
+
+    Args:
+        id: of the format, such as "VST3-ZaMaximX2-df8f1bce-fdfd6c5".
+        name, vendor, version: as the plug-in gives them.
+        format: "vst3" or "au".
+        sha256: digest of its bundle; empty where it is not known.
+    """
+
+    id: str
+    name: str
+    vendor: str = ""
+    version: str = ""
+    format: Literal["vst3", "au"] = "vst3"
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterLane:
+    """Automation of one parameter: straight lines between points, level before the first and after the last.
+
+    Args:
+        parameter: its name, as in `External.parameters`.
+        points: (seconds from the start of the song, value in the parameter's unit); times rise.
+    """
+
+    parameter: str
+    points: tuple[tuple[float, float], ...]
+
+    def __post_init__(self) -> None:
+        times_s = [time_s for time_s, _ in self.points]
+        if not times_s or times_s[0] < 0.0 or any(b <= a for a, b in itertools.pairwise(times_s)):
+            raise ParameterError(
+                f"automation of {self.parameter!r} has the times {times_s[:6]} s: allowed at least one, "
+                "from 0 s on and rising",
+                hint="Sort the points by time; for a jump put two points a millisecond apart.",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class External:
+    """An external plug-in, run in a process of its own (`mastering.host.plugins`).
+
+    The state is set first, then the parameters. Latency is compensated; the length of the song stays.
+
+    Args:
+        plugin: which.
+        parameters: name -> value in the parameter's unit, a choice's text, or on/off.
+        raw_parameters: name -> 0..1, handed to the plug-in exactly.
+        state: the plug-in's own, opaque, as base64.
+        part: what it hears: the whole signal, or the mid or the side alone.
+        mix_percent: of the plug-in's sound; the rest is dry.
+        bypass: leave it out.
+        automation: parameters that change over time.
+    """
+
+    kind: Literal["external"] = field(default="external", init=False)
+    plugin: PluginRef
+    parameters: Mapping[str, float | str | bool] = field(default_factory=dict)
+    raw_parameters: Mapping[str, float] = field(default_factory=dict)
+    state: str = field(default="", repr=False)
+    part: Literal["whole", "mid", "side"] = "whole"
+    mix_percent: Annotated[float, Range(0.0, 100.0, "%")] = 100.0
+    bypass: bool = False
+    automation: tuple[ParameterLane, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        for name, value in self.raw_parameters.items():
+            if not 0.0 <= value <= 1.0:
+                raise ParameterError(
+                    f"{self.plugin.name}: raw value of {name!r} is {value!r}: allowed 0..1",
+                    hint="Give the value in the parameter's unit without raw.",
+                )
+
+
+BuiltIn: TypeAlias = Equalizer | LinearPhaseEq | Compressor | MultibandCompressor | Width | Saturation
+Step: TypeAlias = BuiltIn | External
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

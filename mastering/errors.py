@@ -14,6 +14,12 @@ __all__ = [
     "EnvironmentProblem",
     "ModelError",
     "ParameterError",
+    "PluginCrashed",
+    "PluginError",
+    "PluginForbidden",
+    "PluginMisbehaved",
+    "PluginNotFound",
+    "PluginTimedOut",
     "PresetError",
     "TonmeisterError",
 ]
@@ -78,3 +84,41 @@ class ModelError(TonmeisterError):
 
     default_code = "model"
     exit_code = 3
+
+
+class PluginError(TonmeisterError):
+    """An external plug-in that cannot do what is asked of it."""
+
+    default_code = "plugin"
+
+
+class PluginNotFound(PluginError):
+    """No plug-in of that name, or none of that name any more."""
+
+    default_code = "plugin_not_found"
+    exit_code = 2
+
+
+class PluginForbidden(PluginError):
+    """A plug-in that lies in no allowed folder and is not allowed by its digest, or that is forbidden."""
+
+    default_code = "plugin_forbidden"
+    exit_code = 3
+
+
+class PluginCrashed(PluginError):
+    """Its process ended: a crash, an abort, or more memory than it may have."""
+
+    default_code = "plugin_crashed"
+
+
+class PluginTimedOut(PluginError):
+    """It did not answer within its time."""
+
+    default_code = "plugin_timed_out"
+
+
+class PluginMisbehaved(PluginError):
+    """It answered, with something that is no audio: NaN, silence, too few samples, an exception."""
+
+    default_code = "plugin_misbehaved"

@@ -1,6 +1,6 @@
 """Train the learned matcher from scratch, as its card says: data, training, export.
 
-    pip install '.[train]'                                  # and FluidSynth with a General MIDI sound font
+    pip install .                                           # and FluidSynth with a General MIDI sound font
     python tools/train_matcher.py prep --data ../shared/data --sound-font FluidR3_GM.sf2 --work work
     python tools/train_matcher.py train --work work         # resumes after an interruption
     python tools/train_matcher.py finish --work work        # the compressors, through the exact twin

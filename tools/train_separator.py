@@ -1,6 +1,6 @@
 """Train the embedded separator from scratch, as its card says: songs, training, export.
 
-pip install '.[train]'                                  # and FluidSynth with General MIDI sound fonts
+pip install .                                           # and FluidSynth with General MIDI sound fonts
 python tools/train_separator.py prep   --data ../shared/data --work work
 python tools/train_separator.py train  --work work --without 3.Sodium --until 4000   # the fold
 python tools/train_separator.py train  --work work      # goes on with all songs, resumes after a stop

@@ -7,19 +7,20 @@ many frames in all as it was given, without delay.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 
 from mastering.audio import Samples
 from mastering.chain import (
+    BuiltIn,
     Compressor,
     EqBand,
     Equalizer,
     LinearPhaseEq,
     MultibandCompressor,
     Saturation,
-    Step,
     Width,
 )
 from mastering.dsp.biquad import BiquadCascade, design
@@ -199,7 +200,7 @@ class _Saturation:
         return out
 
 
-def processors(steps: tuple[Step, ...], sample_rate: int, channels: int) -> list[Processor]:
+def processors(steps: Sequence[BuiltIn], sample_rate: int, channels: int) -> list[Processor]:
     """The processors of a chain's steps in signal order; neighbouring linear-phase steps become one."""
     out: list[Processor] = []
     linear: list[LinearPhaseEq | Width] = []

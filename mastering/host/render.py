@@ -7,14 +7,18 @@ input came: streaming and one-shot give the same samples.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mastering.audio import BLOCK_FRAMES, Audio, AudioSource, Samples
-from mastering.chain import Step
+from mastering.chain import External, Step
 from mastering.dsp.resample import Resampler, resampled_frames
 from mastering.host.processors import Compressors, Processor, processors
 from mastering.prefetch import prefetched
+
+if TYPE_CHECKING:
+    from mastering.host.plugins.host import PluginHost
 
 __all__ = ["Rendered", "reblock", "render"]
 
@@ -58,23 +62,41 @@ class Rendered:
         source: the audio going in; mono or stereo.
         steps: of the chain.
         sample_rate: in Hz; None keeps the source's.
+        plugins: runs external plug-ins; None is the one of this process.
     """
 
-    def __init__(self, source: AudioSource, steps: tuple[Step, ...], sample_rate: int | None = None) -> None:
+    def __init__(
+        self,
+        source: AudioSource,
+        steps: tuple[Step, ...],
+        sample_rate: int | None = None,
+        plugins: PluginHost | None = None,
+    ) -> None:
+        self._before: Rendered | None = None
+        for place in reversed(range(len(steps))):
+            step = steps[place]
+            if isinstance(step, External):
+                self._before = Rendered(source, steps[:place], plugins=plugins)
+                source, steps = _staged(self._before, step, plugins), steps[place + 1 :]
+                break
         self._source = source
-        self._steps = steps
+        self._steps = [step for step in steps if not isinstance(step, External)]
         self.sample_rate = sample_rate or source.sample_rate
         self.channels = source.channels
         self.frames = resampled_frames(source.frames, source.sample_rate, self.sample_rate)
-        self.compressor_reduction_db: dict[str, list[float]] = {}
+        self._reduction_db: dict[str, list[float]] = {}
+
+    @property
+    def compressor_reduction_db(self) -> dict[str, list[float]]:
+        """The deepest gain of each CURVE_FRAMES, by band, of the last call of `blocks`."""
+        before = self._before.compressor_reduction_db if self._before is not None else {}
+        own = {f"{band} (2)" if band in before else band: c for band, c in self._reduction_db.items()}
+        return before | own
 
     def blocks(self) -> Iterator[Samples]:
-        """Rendered blocks, each processor in a thread of its own.
-
-        Fills `compressor_reduction_db` with the deepest gain of each CURVE_FRAMES and band.
-        """
+        """Rendered blocks, each processor in a thread of its own; an external plug-in runs only once."""
         stream: Iterable[Samples] = self._source.blocks()
-        self.compressor_reduction_db = {}
+        self._reduction_db = {}
         for processor in processors(self._steps, self._source.sample_rate, self.channels):
             parts = _run(processor, stream)
             if isinstance(processor, Compressors):
@@ -93,9 +115,16 @@ class Rendered:
     def _new_curves(self, labels: tuple[str, ...]) -> list[list[float]]:
         curves: list[list[float]] = [[] for _ in labels]
         for label, curve in zip(labels, curves, strict=True):
-            taken = label in self.compressor_reduction_db
-            self.compressor_reduction_db[f"{label} (2)" if taken else label] = curve
+            self._reduction_db[f"{label} (2)" if label in self._reduction_db else label] = curve
         return curves
+
+
+def _staged(source: AudioSource, step: External, plugins: PluginHost | None) -> AudioSource:
+    """A source after an external plug-in."""
+    from mastering.host.plugins.host import shared_host
+    from mastering.host.plugins.stage import PluginStage
+
+    return PluginStage(source, step, plugins or shared_host())
 
 
 def render(audio: Audio, steps: tuple[Step, ...], sample_rate: int | None = None) -> Audio:

@@ -16,6 +16,7 @@ from mastering.chain import (
     Compressor,
     EqBand,
     Equalizer,
+    External,
     Limiter,
     LinearPhaseEq,
     MasteringChain,
@@ -26,7 +27,7 @@ from mastering.chain import (
     Width,
 )
 from mastering.measure.features import THIRD_OCTAVES_HZ
-from mastering.report.wording import frequency, nominal_hz, quantity
+from mastering.report.wording import clean, frequency, nominal_hz, quantity
 from mastering.units import ranges
 
 __all__ = ["StepText", "band_spans", "chain_steps", "stem_steps"]
@@ -91,7 +92,34 @@ def _step(step: Step) -> StepText:
     if isinstance(step, MultibandCompressor):
         title = f"Multiband compressor, {len(step.bands)} bands"
         return _numbers(title, step.bands, band_spans(step.crossovers_hz))
+    if isinstance(step, External):
+        return _external(step)
     return _numbers("Saturation (oversampled tanh)", [step], ("",))
+
+
+def _external(step: External) -> StepText:
+    """A plug-in: what was set, and where it was put."""
+    plugin = step.plugin
+    part = "" if step.part == "whole" else f" on the {step.part}"
+    rows = [(clean(name), _shown(value)) for name, value in step.parameters.items()]
+    rows += [(clean(name), f"{value:g} of 0..1") for name, value in step.raw_parameters.items()]
+    rows += [(clean(lane.parameter), f"{len(lane.points)} points over time") for lane in step.automation]
+    rows += [("mix", quantity(step.mix_percent, "%", decimals=0))] if step.mix_percent != 100.0 else []
+    rows += [("state", "as saved in the recipe")] if step.state else []
+    rows += [("bypass", "on")] if step.bypass else []
+    return StepText(
+        title=clean(
+            f"Plug-in {plugin.name} {plugin.version}{' by ' + plugin.vendor if plugin.vendor else ''}{part}"
+        ),
+        header=("Parameter", "Value"),
+        rows=tuple(rows),
+    )
+
+
+def _shown(value: float | str | bool) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return clean(value) if isinstance(value, str) else f"{value:.6g}"
 
 
 def _equalizer(step: Equalizer) -> StepText:
