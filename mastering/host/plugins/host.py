@@ -105,8 +105,8 @@ class PluginHost:
         found = self.catalog.same(ref)
         if found is None:
             raise PluginNotFound(
-                f"the recipe uses the plug-in {ref.name} {ref.version} by {ref.vendor or 'an unknown maker'}; "
-                "it is not installed here",
+                f"the recipe uses the plug-in {ref.name} {ref.version} by {ref.vendor or 'someone unknown'}, "
+                "which is not installed here",
                 hint="Install it and run `tonmeister plugins scan`, or go on without it by "
                 "--on-plugin-failure bypass.",
             )
@@ -206,11 +206,17 @@ def configure(process: PluginProcess, info: PluginInfo, step: External) -> None:
     """
     if step.state:
         try:
-            process.call("set_state", blob=base64.b64decode(step.state, validate=True))
+            state = base64.b64decode(step.state, validate=True)
         except binascii.Error as error:
             raise PresetError(
                 f"the state of {step.plugin.name} is not base64 ({error})", hint="Save the recipe again."
             ) from error
+        if not process.call("set_state", blob=state)["taken"] and state != process.call("get_state"):
+            raise PluginMisbehaved(
+                f"the plug-in {info.ref.name} does not take the state it is given",
+                hint="It may be another plug-in's, or of another version: leave the state out.",
+                code="plugin_refused",
+            )
     values: list[list[Any]] = []
     for name, value in step.parameters.items():
         parameter = parameter_named(info, name)

@@ -11,6 +11,8 @@ from mastering.chain import External
 from mastering.errors import ParameterError
 from mastering.host.plugins.checks import Watch
 from mastering.host.plugins.host import PluginHost, configure
+from mastering.host.plugins.process import PluginProcess
+from mastering.host.render import reblock
 from mastering.units import Range, check_ranges
 
 __all__ = ["Instrument", "MidiNote", "events_of"]
@@ -93,17 +95,22 @@ class Instrument:
         watch = Watch(self._info.ref.name, self.sample_rate, instrument=True)
         with self._host.lease(self._info, fresh=not self._info.repeatable) as process:
             configure(process, self._info, self._step)
-            process.start(self.sample_rate, self.channels)
-            for start in range(0, self.frames, BLOCK_FRAMES):
-                frames = min(BLOCK_FRAMES, self.frames - start)
-                process.push_notes(frames, self._between(start, start + frames))
-                block = process.pull()
-                watch.get(block)
-                if block.shape[1] != frames:
-                    raise watch.short(block.shape[1], frames)
-                yield block
+            late = process.start(self.sample_rate, self.channels)
+            end = self.frames + late
+            yield from reblock(self._played(process, watch, late, end))
 
-    def _between(self, start: int, stop: int) -> list[tuple[float, bytes]]:
-        """The messages of a stretch, timed from its start; one on its end belongs to the next."""
+    def _played(self, process: PluginProcess, watch: Watch, late: int, end: int) -> Iterator[Samples]:
+        """All frames up to `end` but the first `late`, which are the instrument's latency."""
+        for start in range(0, end, BLOCK_FRAMES):
+            frames = min(BLOCK_FRAMES, end - start)
+            process.push_notes(frames, self._between(start, start + frames))
+            block = process.pull()
+            watch.get(block)
+            if block.shape[1] != frames:
+                raise watch.short(start + block.shape[1], end)
+            yield block[:, max(0, late - start) :]
+
+    def _between(self, start: int, stop: int) -> list[tuple[int, bytes]]:
+        """The messages of a stretch, in frames from its start."""
         timed = ((round(time_s * self.sample_rate), data) for time_s, data in self._events)
-        return [((at - start) / self.sample_rate, data) for at, data in timed if start <= at < stop]
+        return [(frame - start, data) for frame, data in timed if start <= frame < stop]

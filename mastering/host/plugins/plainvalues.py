@@ -17,6 +17,7 @@ __all__ = ["NativeParameter", "describe", "number_in", "raw_of"]
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?")
 _INFINITE = re.compile(r"^\s*([-+]?)\s*(?:inf\w*|oo|∞)", re.IGNORECASE)
 _MANY = {"k": 1e3, "K": 1e3, "M": 1e6}
+_SWITCHES = {("off", "on"), ("false", "true"), ("no", "yes"), ("disabled", "enabled")}
 MOST_CHOICES = 128
 _HALVINGS = 48
 
@@ -63,9 +64,10 @@ def describe(parameter: NativeParameter, index: int) -> dict[str, Any]:
     numeric = all(number is not None for number in numbers)
     finite = [n for n in numbers if n is not None and math.isfinite(n)]
     stepped = parameter.is_discrete and 2 <= parameter.num_steps <= MOST_CHOICES
+    boolean = parameter.is_boolean or (parameter.num_steps == 2 and _are_switch(ends[0], ends[-1]))
     choices: list[str] = []
-    if parameter.is_boolean or (stepped and not numeric):
-        count = 2 if parameter.is_boolean else parameter.num_steps
+    if boolean or (stepped and not numeric):
+        count = 2 if boolean else parameter.num_steps
         choices = [text(step / (count - 1)) for step in range(count)]
     elif not numeric:
         choices = _texts(text)
@@ -76,12 +78,19 @@ def describe(parameter: NativeParameter, index: int) -> dict[str, Any]:
         "low": min(finite) if numeric and finite and not choices else None,
         "high": max(finite) if numeric and finite and not choices else None,
         "choices": choices,
-        "boolean": bool(parameter.is_boolean),
+        "boolean": bool(boolean),
         "default_raw": float(parameter.default_raw_value),
         "default_text": text(parameter.default_raw_value),
         "steps": int(parameter.num_steps) if stepped else 0,
         "automatable": bool(parameter.is_automatable),
     }
+
+
+def _are_switch(low: str, high: str) -> bool:
+    """Whether two texts mean off and on."""
+    if (low.strip().casefold(), high.strip().casefold()) in _SWITCHES:
+        return True
+    return (number_in(low), number_in(high)) == (0.0, 1.0)
 
 
 def _texts(text: Callable[[float], str]) -> list[str]:
@@ -137,7 +146,7 @@ def _raw_of_number(parameter: NativeParameter, value: float) -> float:
     low, high = shown(0.0), shown(1.0)
     if math.isnan(low) or math.isnan(high):
         raise ValueError("it shows no numbers")
-    candidates = [parameter.get_raw_value_for_text(f"{value:.9g}")]
+    candidates = [parameter.default_raw_value, parameter.get_raw_value_for_text(f"{value:.9g}")]
     if math.isfinite(low) and math.isfinite(high) and high != low:
         candidates.append((value - low) / (high - low))
     candidates = [raw for raw in candidates if 0.0 <= raw <= 1.0]

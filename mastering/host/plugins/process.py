@@ -171,9 +171,9 @@ class PluginProcess:
         self._shared.slot(slot, self.channels, frames)[:] = samples
         self._submit("process", slot, frames)
 
-    def push_notes(self, frames: int, notes: Sequence[tuple[float, bytes]]) -> None:
-        """Ask an instrument for its next frames; notes are (seconds from here, MIDI bytes)."""
-        plain = [[time_s, list(data)] for time_s, data in notes]
+    def push_notes(self, frames: int, notes: Sequence[tuple[int, bytes]]) -> None:
+        """Ask an instrument for its next frames; notes are (frames from here, MIDI bytes)."""
+        plain = [[frame, list(data)] for frame, data in notes]
         self._submit("play", next(self._slots), frames, notes=plain)
 
     def pull(self) -> Samples:

@@ -165,7 +165,7 @@ class _Trial:
     def _played(self, process: PluginProcess, info: PluginInfo) -> PluginInfo:
         def run() -> Samples:
             process.start(_RATE, 2)
-            process.push_notes(_TRIAL, [(0.0, b"\x90\x3c\x64"), (0.2, b"\x80\x3c\x00")])
+            process.push_notes(_TRIAL, [(0, b"\x90\x3c\x64"), (9_000, b"\x80\x3c\x00")])
             return process.pull()
 
         first, second = run(), run()
@@ -239,7 +239,8 @@ def parameters_of(table: list[dict[str, Any]]) -> tuple[PluginParameter, ...]:
     """The worker's table with keys to type: unique, in lower case."""
     taken: set[str] = set()
     found = []
-    for entry in table[:_MOST_PARAMETERS]:
+    # What may be set comes first to its name: wrappers add hidden parameters of their own.
+    for entry in sorted(table[:_MOST_PARAMETERS], key=lambda entry: not entry["automatable"]):
         key = _key(entry["name"]) or f"parameter_{entry['index']}"
         while key in taken:
             key = _next(key)
@@ -248,7 +249,7 @@ def parameters_of(table: list[dict[str, Any]]) -> tuple[PluginParameter, ...]:
         found.append(
             PluginParameter(**{**entry, "choices": choices, "unit": entry["unit"].strip(), "key": key})
         )
-    return tuple(found)
+    return tuple(sorted(found, key=lambda parameter: parameter.index))
 
 
 def _key(name: str) -> str:

@@ -16,10 +16,19 @@ import numpy as np
 
 from mastering.audio import BLOCK_FRAMES, Samples
 
-__all__ = ["AUTOMATION_FRAMES", "BUFFER_FRAMES", "CHANNELS", "SLOTS", "SharedAudio"]
+__all__ = [
+    "AUTOMATION_FRAMES",
+    "BUFFER_FRAMES",
+    "CHANNELS",
+    "INSTRUMENT_BUFFER_FRAMES",
+    "SLOTS",
+    "SharedAudio",
+]
 
 BUFFER_FRAMES = 1_024
 """What a plug-in is given at a time, as by a DAW with a generous buffer."""
+INSTRUMENT_BUFFER_FRAMES = 256
+"""The same for instruments, whose wrappers drop events of one buffer beyond some hundred."""
 AUTOMATION_FRAMES = 256
 """How often an automated parameter moves: 5.8 ms at 44.1 kHz."""
 SLOTS = 2

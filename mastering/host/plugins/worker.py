@@ -7,6 +7,7 @@ its input ends. Everything that the plug-in may do wrong happens here and nowher
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -15,7 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from mastering.host.plugins.confine import arm, confine
-from mastering.host.plugins.shared import AUTOMATION_FRAMES, BUFFER_FRAMES, SharedAudio
+from mastering.host.plugins.shared import (
+    AUTOMATION_FRAMES,
+    BUFFER_FRAMES,
+    INSTRUMENT_BUFFER_FRAMES,
+    SharedAudio,
+)
 from mastering.host.plugins.wire import Message, pack, unpack
 
 __all__ = ["main"]
@@ -33,7 +39,7 @@ class _Worker:
         self.buffer_frames = BUFFER_FRAMES
         self.position = 0
         self.held: Any = None
-        self.lanes: list[tuple[Any, list[float], list[float]]] = []
+        self.lanes: list[tuple[int, list[float], list[float]]] = []
 
     def attach(self, path: str) -> dict[str, Any]:
         self.shared = SharedAudio(path)
@@ -41,17 +47,13 @@ class _Worker:
 
     def names(self, path: str) -> dict[str, Any]:
         """The plug-ins in a bundle."""
-        import pedalboard
-
-        kind: Any = pedalboard.VST3Plugin if path.endswith(".vst3") else _audio_unit()
-        return {"names": kind.get_plugin_names_for_file(path)}
+        return {"names": _kind(path).get_plugin_names_for_file(path)}
 
     def load(self, path: str, name: str | None, timeout_s: float) -> dict[str, Any]:
-        import pedalboard
-
-        kind: Any = pedalboard.VST3Plugin if path.endswith(".vst3") else _audio_unit()
-        self.plugin = kind(path, plugin_name=name, initialization_timeout=timeout_s)
+        _probe_no_parameters()
+        self.plugin = _kind(path)(path, plugin_name=name, initialization_timeout=timeout_s)
         plugin = self.plugin
+        self._settle()
         self.first_state = bytes(plugin.raw_state)
         return {
             "id": str(plugin.identifier),
@@ -63,6 +65,19 @@ class _Worker:
             "latency_frames": int(plugin.reported_latency_samples),
         }
 
+    def _settle(self) -> None:
+        """Let parameters that were set arrive: states, latency and sound know of them only after a buffer."""
+        import numpy as np
+
+        if self.plugin.is_instrument:
+            seconds = BUFFER_FRAMES / self.sample_rate
+            self.plugin([], duration=seconds, sample_rate=self.sample_rate, num_channels=2)
+            return
+        silence = np.zeros((self.channels, self.buffer_frames), np.float32)
+        for _ in range(2):  # a latency that was changed is known from the second call on
+            with contextlib.suppress(ValueError):  # another number of channels: the first job says which
+                self.plugin.process(silence, self.sample_rate, buffer_size=self.buffer_frames, reset=True)
+
     def table(self) -> dict[str, Any]:
         """Every parameter."""
         from mastering.host.plugins.plainvalues import describe
@@ -72,8 +87,10 @@ class _Worker:
     def rewind(self) -> dict[str, Any]:
         """As it was when it was loaded."""
         self.lanes = []
+        self._settle()
         if bytes(self.plugin.raw_state) != self.first_state:
             self.plugin.raw_state = self.first_state
+            self._settle()
         return {}
 
     def set(self, values: list[list[Any]]) -> dict[str, Any]:
@@ -92,17 +109,24 @@ class _Worker:
         return {"shown": shown}
 
     def get_state(self) -> Message:
+        self._settle()
         return {}, bytes(self.plugin.raw_state)
 
     def set_state(self, blob: bytes) -> dict[str, Any]:
+        """A state that is not the plug-in's own is taken without a word: one that changes nothing is told."""
+        before = bytes(self.plugin.raw_state)
         self.plugin.raw_state = blob
-        return {}
+        self._settle()
+        after = bytes(self.plugin.raw_state)
+        return {"taken": after == blob or after != before}
 
     def get_preset(self) -> Message:
+        self._settle()
         return {}, bytes(self.plugin.preset_data)
 
     def load_preset(self, path: str) -> dict[str, Any]:
         self.plugin.load_preset(path)
+        self._settle()
         return {}
 
     def automate(self, lanes: list[dict[str, Any]]) -> dict[str, Any]:
@@ -112,9 +136,9 @@ class _Worker:
         native = self.plugin._parameters
         self.lanes = [
             (
-                native[lane["index"]],
+                lane["index"],
                 lane["times_s"],
-                [raw_of(native[lane["index"]], v) for v in lane["values"]],
+                [raw_of(native[lane["index"]], value) for value in lane["values"]],
             )
             for lane in lanes
         ]
@@ -126,10 +150,7 @@ class _Worker:
 
         self.sample_rate, self.channels, self.buffer_frames = sample_rate, channels, buffer_frames
         self.position, self.held = 0, np.zeros((channels, 0), np.float32)
-        if not self.plugin.is_instrument:
-            silence = np.zeros((channels, buffer_frames), np.float32)
-            for _ in range(2):  # a latency that was changed is known from the second call on
-                self.plugin.process(silence, sample_rate, buffer_size=buffer_frames, reset=True)
+        self._settle()
         self.plugin.reset()
         return {"latency_frames": int(self.plugin.reported_latency_samples)}
 
@@ -157,23 +178,24 @@ class _Worker:
         """The same in short pieces, parameters set before each."""
         import numpy as np
 
+        native = self.plugin._parameters  # anew each time: pedalboard may have made the plug-in anew
         pieces = [samples[:, :0]]
         for start in range(0, samples.shape[1], AUTOMATION_FRAMES):
             now_s = (self.position + start) / self.sample_rate
-            for parameter, times_s, raws in self.lanes:
-                parameter.raw_value = float(np.interp(now_s, times_s, raws))
+            for index, times_s, raws in self.lanes:
+                native[index].raw_value = float(np.interp(now_s, times_s, raws))
             pieces.append(self._run(samples[:, start : start + AUTOMATION_FRAMES]))
         return np.concatenate(pieces, axis=1)
 
     def play(self, slot: int, frames: int, notes: list[list[Any]]) -> dict[str, Any]:
-        """An instrument's next frames; notes are [seconds from here, bytes]."""
-        messages = [(bytes(data), time_s) for time_s, data in notes]
+        """An instrument's next frames; notes are [frames from here, bytes]."""
+        messages = [(bytes(data), (frame + 0.5) / self.sample_rate) for frame, data in notes]
         out = self.plugin(
             messages,
             duration=frames / self.sample_rate,
             sample_rate=self.sample_rate,
             num_channels=self.channels,
-            buffer_size=BUFFER_FRAMES,
+            buffer_size=INSTRUMENT_BUFFER_FRAMES,
             reset=False,
         )
         count = min(frames, out.shape[1])
@@ -181,13 +203,26 @@ class _Worker:
         return {"frames": int(count)}
 
 
-def _audio_unit() -> Any:
+def _kind(path: str) -> Any:
+    """Pedalboard's class for a bundle."""
     import pedalboard
 
+    if path.lower().endswith(".vst3"):
+        return pedalboard.VST3Plugin
     kind = getattr(pedalboard, "AudioUnitPlugin", None)
     if kind is None:
-        raise RuntimeError("Audio Units run on macOS only")
+        raise ImportError("Audio Units run on macOS only")
     return kind
+
+
+def _probe_no_parameters() -> None:
+    """Keep pedalboard from asking for two thousand texts of every parameter: it takes seconds."""
+    import re
+
+    import pedalboard
+
+    with contextlib.suppress(AttributeError):
+        pedalboard._pedalboard.PARAMETER_NAME_REGEXES_TO_IGNORE.add(re.compile(""))
 
 
 def _answer(worker: _Worker, request: dict[str, Any]) -> Message:
