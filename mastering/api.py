@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -10,6 +11,8 @@ from typing import Literal, TypeAlias
 
 from mastering.delivery import analyse_file, apply_recipe, master_file
 from mastering.errors import ParameterError
+from mastering.host.plugins.host import PluginHost
+from mastering.host.plugins.inserts import Insert, insert_of
 from mastering.jobspec import (
     DEFAULT_MATCHER,
     MasterJob,
@@ -54,6 +57,8 @@ def master(
     matcher: str = DEFAULT_MATCHER,
     refine_steps: int = 0,
     separator: Separator | None = None,
+    inserts: Sequence[str | Insert] = (),
+    plugins: PluginHost | None = None,
     downmix: bool = False,
     force: bool = False,
     write_report: bool = True,
@@ -74,6 +79,8 @@ def master(
         refine_steps: gradient steps on the matched chain; a few seconds for 30. 0 takes the prediction.
         separator: takes input and reference apart, so that each stem is matched to its counterpart before
             the whole; needs a reference. None masters the mix as it is.
+        inserts: external plug-ins, as text ("ZaMaximX2?thresh=-6 dB": before the limiter) or as `Insert`.
+        plugins: runs them; None runs them by the user's catalog and policy.
         downmix: fold more than two channels down instead of refusing.
         force: replace existing files.
         write_report: write NAME.report.html too.
@@ -81,7 +88,8 @@ def master(
         delivery: fields of `DeliverySpec` that beat the target's, such as integrated_lufs=-12.0.
 
     Raises:
-        AudioFileError, ParameterError, PresetError, EnvironmentProblem, ModelError: as their messages say.
+        AudioFileError, ParameterError, PresetError, EnvironmentProblem, ModelError, PluginError: as
+            their messages say.
     """
     output = Path(output)
     references = _paths(reference)
@@ -109,7 +117,11 @@ def master(
         force=force,
         write_report=write_report,
     )
-    return master_file(Path(source), output, job, separator=separator, progress=progress)
+    with contextlib.ExitStack() as stack:
+        host = plugins or stack.enter_context(PluginHost())
+        found = tuple(insert_of(host, insert) if isinstance(insert, str) else insert for insert in inserts)
+        job = replace(job, inserts=found)
+        return master_file(Path(source), output, job, separator=separator, plugins=host, progress=progress)
 
 
 def apply(
@@ -118,6 +130,7 @@ def apply(
     output: PathLike,
     *,
     separator: Separator | None = None,
+    plugins: PluginHost | None = None,
     force: bool = False,
 ) -> Report:
     """Run a chain on a file, as it is.
@@ -127,15 +140,19 @@ def apply(
         source: the file.
         output: what to write; its extension chooses the container.
         separator: of the same model as the recipe's, where that changes stems.
+        plugins: as in `master`.
         force: replace existing files.
 
     Raises:
-        AudioFileError, ParameterError, PresetError, EnvironmentProblem, ModelError: as their messages say.
+        AudioFileError, ParameterError, PresetError, EnvironmentProblem, ModelError, PluginError: as
+            their messages say.
     """
     output = Path(output)
     loaded = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     delivery = replace(loaded.delivery, container=container_of(output))
-    return apply_recipe(loaded, Path(source), output, separator=separator, force=force, delivery=delivery)
+    return apply_recipe(
+        loaded, Path(source), output, separator=separator, plugins=plugins, force=force, delivery=delivery
+    )
 
 
 def _paths(reference: PathLike | Sequence[PathLike] | None) -> tuple[Path, ...]:

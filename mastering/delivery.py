@@ -18,8 +18,10 @@ import numpy as np
 from mastering import codec
 from mastering.assess import album_check, checks_of, missed_notices
 from mastering.audio import AudioSource
-from mastering.chain import MasteringChain, StemChains
+from mastering.chain import MasteringChain, StemChains, Step
 from mastering.errors import AudioFileError, EnvironmentProblem, ParameterError
+from mastering.host.plugins.host import PluginHost
+from mastering.host.plugins.inserts import as_rendered, captured, placed, ready
 from mastering.host.processors import CURVE_FRAMES
 from mastering.host.render import Rendered
 from mastering.intake import Reference, Song, hear_all, read_all
@@ -75,6 +77,7 @@ def master_file(
     job: MasterJob,
     *,
     separator: Separator | None = None,
+    plugins: PluginHost | None = None,
     progress: Progress = ignore_progress,
 ) -> Report:
     """Master one file; writes the master, NAME.recipe.json and, where asked, NAME.report.html.
@@ -84,6 +87,7 @@ def master_file(
         job: what is asked for.
         separator: takes input and references apart, so that each stem is matched to its counterpart
             before the sum is mastered; None masters the mix as it is.
+        plugins: runs external plug-ins; None runs them by the user's catalog and policy.
         progress: called with stage and share.
 
     Raises:
@@ -91,21 +95,27 @@ def master_file(
         ParameterError: the container cannot hold what is asked for; stems without a reference.
         EnvironmentProblem: the output cannot be written.
         ModelError: the separator's weights are missing, changed or not a model.
+        PluginError: a plug-in failed, or is not there or not allowed.
     """
-    return _Run([(source, output)], job, progress, separator).deliver()[0]
+    return _Run([(source, output)], job, progress, separator, plugins).deliver()[0]
 
 
 def master_album(
-    pairs: Sequence[tuple[Path, Path]], job: MasterJob, *, progress: Progress = ignore_progress
+    pairs: Sequence[tuple[Path, Path]],
+    job: MasterJob,
+    *,
+    plugins: PluginHost | None = None,
+    progress: Progress = ignore_progress,
 ) -> list[Report]:
     """Master songs with one decision on tone, dynamics and loudness; their relative levels are kept.
 
     Args:
         pairs: input and output of each song.
         job: what is asked for.
+        plugins: as in `master_file`.
         progress: called with stage and share.
     """
-    return _Run(pairs, job, progress).deliver()
+    return _Run(pairs, job, progress, None, plugins).deliver()
 
 
 def plan_file(
@@ -114,17 +124,22 @@ def plan_file(
     job: MasterJob,
     *,
     separator: Separator | None = None,
+    plugins: PluginHost | None = None,
     progress: Progress = ignore_progress,
 ) -> Report:
     """Everything but writing: the report of a master that was only rendered in memory."""
-    return _Run([(source, output)], job, progress, separator).rehearse()[0]
+    return _Run([(source, output)], job, progress, separator, plugins).rehearse()[0]
 
 
 def plan_album(
-    pairs: Sequence[tuple[Path, Path]], job: MasterJob, *, progress: Progress = ignore_progress
+    pairs: Sequence[tuple[Path, Path]],
+    job: MasterJob,
+    *,
+    plugins: PluginHost | None = None,
+    progress: Progress = ignore_progress,
 ) -> list[Report]:
     """`plan_file` for an album."""
-    return _Run(pairs, job, progress).rehearse()
+    return _Run(pairs, job, progress, None, plugins).rehearse()
 
 
 def apply_recipe(
@@ -137,6 +152,7 @@ def apply_recipe(
     write_report: bool = True,
     delivery: DeliverySpec | None = None,
     separator: Separator | None = None,
+    plugins: PluginHost | None = None,
     progress: Progress = ignore_progress,
 ) -> Report:
     """Run a saved chain on a file as it is; the same audio gives the same samples as when it was saved.
@@ -147,15 +163,17 @@ def apply_recipe(
         force, downmix, write_report: as in MasterJob.
         delivery: instead of the recipe's.
         separator: takes the file apart.
+        plugins: as in `master_file`; another version or build of a plug-in is told in the report.
         progress: called with stage and share.
 
     Raises:
         ModelError: the separator is not the recipe's.
         ParameterError: the recipe needs a separator and there is none.
+        PluginError: a plug-in of the recipe is missing, not allowed, or failed.
     """
     spec = delivery or recipe.delivery
     job = MasterJob(delivery=spec, force=force, downmix=downmix, write_report=write_report)
-    return _Run([(source, output)], job, progress, separator).apply(recipe)
+    return _Run([(source, output)], job, progress, separator, plugins).apply(recipe)
 
 
 @dataclass(slots=True)
@@ -210,14 +228,18 @@ class _Run:
         job: MasterJob,
         progress: Progress,
         separator: Separator | None = None,
+        plugins: PluginHost | None = None,
     ) -> None:
         self._pairs = pairs
         self._job = job
         self._progress = progress
         self._separator = separator
         self._remixed: Remixed | None = None
+        self._heard: list[AudioSource] = []
+        self._pre: tuple[Step, ...] = ()
         self._watch = _Stopwatch()
         self._stack = contextlib.ExitStack()
+        self._plugins = plugins or self._stack.enter_context(PluginHost())
         self._references: list[Reference] = []
 
     def deliver(self) -> list[Report]:
@@ -226,7 +248,7 @@ class _Run:
         with self._stack:
             songs = self._read()
             match = self._match(songs)
-            tracks = self._render(songs, match.chain, self._remixed.source if self._remixed else None)
+            tracks = self._render(songs, match.chain.steps[len(self._pre) :])
             loop = self._loop(tracks, match)
             while True:
                 plan = loop.plan()
@@ -259,7 +281,7 @@ class _Run:
         with self._stack:
             songs = self._read()
             match = self._match(songs)
-            tracks = self._render(songs, match.chain, self._remixed.source if self._remixed else None)
+            tracks = self._render(songs, match.chain.steps[len(self._pre) :])
             plan = self._loop(tracks, match).plan()
             chain = replace(match.chain, limiter=plan.limiter)
             decision = _Decision(
@@ -280,9 +302,12 @@ class _Run:
         self._refuse_early()
         changed = self._same_separator(recipe)
         with self._stack:
+            recipe = replace(
+                recipe, chain=replace(recipe.chain, steps=ready(recipe.chain.steps, self._plugins))
+            )
             songs = self._read()
-            resummed = self._resum(songs[0], recipe.stems) if recipe.stems is not None else None
-            (track,) = self._render(songs, recipe.chain, resummed)
+            self._heard = [self._resum(songs[0], recipe.stems) if recipe.stems else songs[0].source]
+            (track,) = self._render(songs, recipe.chain.steps)
             done = self._write(track, recipe.chain)
             self._verify([done])
             decision = _Decision(missed=changed, stems=recipe.stems)
@@ -309,7 +334,7 @@ class _Run:
             separated = self._separator.separate(
                 song.source, on_progress=lambda share: self._progress("separate", share)
             )
-        return Resummed(song.source, separated.parts, stems.chains)
+        return Resummed(song.source, separated.parts, stems.chains, self._plugins)
 
     def _refuse_stems(self) -> None:
         if self._separator is not None:
@@ -367,13 +392,15 @@ class _Run:
                 eq=job.eq,
                 limits=self._limits(),
             )
-        source, before = self._remix(songs[0], request)
+        inserts = captured(self._plugins, job.inserts)
+        self._pre = tuple(insert.step for insert in inserts if insert.at == "pre")
+        heard = self._hear(songs, request)
+        self._heard = [source for source, _ in heard]
         with self._watch.stage("match"):
+            request = replace(request, features=album_features([features for _, features in heard]))
             if job.refine_steps:
-                excerpt = loudest_stretch(source, before)
+                excerpt = loudest_stretch(*heard[0])
                 request = replace(request, refine_steps=job.refine_steps, excerpt=excerpt)
-            if self._remixed is not None:
-                request = replace(request, features=before)
             result = find_matcher(job.matcher).match(request)
         origin = replace(
             result.chain.origin,
@@ -383,12 +410,23 @@ class _Run:
             target=job.target.name if job.target else "",
         )
         self._progress("match", 1.0)
-        return replace(result, chain=replace(result.chain, origin=origin))
+        steps = (*self._pre, *placed(result.chain.steps, inserts, self._plugins))
+        return replace(result, chain=replace(result.chain, steps=steps, origin=origin))
+
+    def _hear(self, songs: Sequence[Song], request: MatchRequest) -> list[tuple[AudioSource, Features]]:
+        """What is matched and mastered: the songs, or a song's matched stems, after what comes before all."""
+        heard: list[tuple[AudioSource, Features]] = [(song.source, song.before) for song in songs]
+        if self._separator is not None:
+            heard = [self._remix(songs[0], request)]
+        if not self._pre:
+            return heard
+        with self._watch.stage("render"):
+            sources = [Rendered(source, self._pre, plugins=self._plugins) for source, _ in heard]
+            return [(source, analyse(source, threads=2)) for source in sources]
 
     def _remix(self, song: Song, request: MatchRequest) -> tuple[AudioSource, Features]:
-        """What is mastered: the song, or where there is a separator the sum of its matched stems."""
-        if self._separator is None:
-            return song.source, song.before
+        """The sum of a song's matched stems."""
+        assert self._separator is not None, "asked by the caller"
         with self._watch.stage("separate"):
             heard = hear_all(
                 song,
@@ -407,14 +445,12 @@ class _Run:
             )
         return self._remixed.source, self._remixed.features
 
-    def _render(
-        self, songs: Sequence[Song], chain: MasteringChain, instead: AudioSource | None = None
-    ) -> list[_Track]:
-        """The songs through the chain's steps; `instead` takes the place of a single song's audio."""
+    def _render(self, songs: Sequence[Song], steps: tuple[Step, ...]) -> list[_Track]:
+        """What was heard of the songs, through a chain's steps."""
         spec, tracks = self._job.delivery, []
-        for song in songs:
+        for song, source in zip(songs, self._heard, strict=True):
             rate = spec.sample_rate or nearest_rate(spec.container, song.source.sample_rate)
-            rendered = Rendered(instead or song.source, chain.steps, rate)
+            rendered = Rendered(source, steps, rate, self._plugins)
             held = Held(rendered, HOLD_BYTES // len(songs))
             tracks.append(_Track(song=song, rendered=rendered, held=held))
         return tracks
@@ -497,6 +533,7 @@ class _Run:
         wanted_lufs = match.integrated_lufs if match is not None else None
         is_album = len(self._pairs) > 1
         checks = checks_of(after, spec, None if is_album else wanted_lufs, song.source.duration_s)
+        chain = replace(chain, steps=as_rendered(chain.steps, self._plugins))
         if is_album and wanted_lufs is not None and decision.album_lufs is not None:
             checks = (album_check(decision.album_lufs, wanted_lufs, spec), *checks)
         return Report(
@@ -516,6 +553,7 @@ class _Run:
             notices=(
                 *song.notices,
                 *self._own_notices(track),
+                *self._plugins.notices,
                 *(self._remixed.match.notices if self._remixed else ()),
                 *(match.notices if match else ()),
                 *decision.missed,

@@ -16,6 +16,7 @@ from mastering import library
 from mastering.chain import MasteringChain
 from mastering.codec import from_json
 from mastering.errors import ParameterError, PresetError
+from mastering.host.plugins.inserts import Insert
 from mastering.ports import ASPECTS, Aspect
 from mastering.styles import Style, Target
 from mastering.target import CONTAINERS, Container, DeliverySpec, Recipe
@@ -74,6 +75,7 @@ class MasterJob:
         downmix: fold more than two channels down instead of refusing.
         force: replace an existing output.
         write_report: write NAME.report.html beside the master (NAME.recipe.json is always written).
+        inserts: external plug-ins on top of what is matched.
     """
 
     references: tuple[Path, ...] = ()
@@ -88,6 +90,7 @@ class MasterJob:
     downmix: bool = False
     force: bool = False
     write_report: bool = True
+    inserts: tuple[Insert, ...] = ()
 
     def __post_init__(self) -> None:
         check_ranges(self)

@@ -16,6 +16,8 @@ from mastering.cli.options import (
     delivery_options,
     model_given,
     model_options,
+    plugin_options,
+    plugins_given,
     run_options,
     spec_options,
 )
@@ -39,6 +41,14 @@ Examples:
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...", type=click.Path())
 @spec_options
 @model_options
+@plugin_options
+@click.option(
+    "--bypass-plugin",
+    "without",
+    multiple=True,
+    metavar="NAME",
+    help="Leave a plug-in of the chain out.",
+)
 @run_options
 @click.pass_context
 def command(ctx: click.Context, /, recipe: str, **options: Any) -> None:
@@ -52,6 +62,11 @@ def command(ctx: click.Context, /, recipe: str, **options: Any) -> None:
     from mastering.io.encoders import check_spec
 
     loaded = load_recipe(recipe)
+    if options["without"]:
+        from mastering.host.plugins.inserts import bypassed
+
+        steps = bypassed(loaded.chain.steps, options["without"])
+        loaded = replace(loaded, chain=replace(loaded.chain, steps=steps))
     given_model = model_given(options)
     if given_model and loaded.stems is None:
         raise click.UsageError("--model, --models-dir and --device are for recipes that change stems.")
@@ -78,6 +93,7 @@ def command(ctx: click.Context, /, recipe: str, **options: Any) -> None:
                 write_report=not options["no_report"],
                 delivery=delivery,
                 stems=StemsOrder(**given_model),
+                plugins=plugins_given(options),
                 make_folder=options["output_dir"] is not None,
             ),
             pairs=(pair,),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,12 +21,14 @@ from mastering.cli.options import (
     model_options,
     parse_amount,
     parse_aspects,
+    plugin_options,
+    plugins_given,
     reference_files,
     run_options,
     spec_options,
 )
 from mastering.cli.outputs import agreed_container, plan_outputs
-from mastering.cli.tasks import AlbumTask, MasterTask, StemsOrder
+from mastering.cli.tasks import AlbumTask, MasterTask, PluginOrder, StemsOrder
 from mastering.jobspec import (
     DEFAULT_MATCHER,
     DEFAULT_STYLE,
@@ -36,6 +39,9 @@ from mastering.jobspec import (
 )
 from mastering.ports import ASPECTS
 
+if TYPE_CHECKING:
+    from mastering.host.plugins.inserts import Insert
+
 __all__ = ["command"]
 
 _EXAMPLES = """\b
@@ -43,6 +49,7 @@ Examples:
   tonmeister master song.wav
   tonmeister master song.wav -r reference.flac -o master.wav
   tonmeister master song.wav -r reference.flac --stems
+  tonmeister master song.wav --insert "ZaMaximX2?thresh=-6 dB" --insert-at post
   tonmeister master album/ --album --style warm --target spotify --output-dir out
 
 """
@@ -104,6 +111,24 @@ Examples:
     help="Separate input and references, match each stem to its counterpart, then master the sum.",
 )
 @model_options
+@click.option(
+    "--insert",
+    "inserts",
+    multiple=True,
+    metavar="PLUGIN",
+    help='Insert an external plug-in: "NAME?parameter=value&parameter=value"; several in this order. See '
+    "`tonmeister plugins list` and `show`; @mix=50%, @part=side, @state=FILE, @preset=FILE and "
+    "@automation=FILE are the host's.",
+)
+@click.option(
+    "--insert-at",
+    "places",
+    multiple=True,
+    metavar="PLACE",
+    help="Where: pre (what is matched is its sound), post (the default: before the limiter), before:KIND or "
+    "after:KIND of a step, such as before:compressor. Once for all, or once for each --insert.",
+)
+@plugin_options
 @level_options
 @spec_options
 @click.option("--album", is_flag=True, help="Treat the inputs as one album: one decision for all songs.")
@@ -118,6 +143,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     """
     job = _job(options)
     stems = _stems(job, options)
+    plugins = plugins_given(options)
+    job = replace(job, inserts=_inserts(plugins, options))
     inputs = expand(options["inputs"])
     outputs = plan_outputs(
         inputs,
@@ -127,7 +154,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         references=job.references,
     )
     pairs = [Pair(source=item, output=path) for item, path in zip(inputs, outputs, strict=True)]
-    deliver(ctx, pairs, _works(pairs, job, stems, options), Order.of(ctx, options))
+    deliver(ctx, pairs, _works(pairs, job, stems, plugins, options), Order.of(ctx, options))
 
 
 def _job(options: dict[str, Any]) -> MasterJob:
@@ -177,6 +204,29 @@ def _stems(job: MasterJob, options: dict[str, Any]) -> StemsOrder | None:
     return StemsOrder(**given)
 
 
+def _inserts(plugins: PluginOrder, options: dict[str, Any]) -> tuple[Insert, ...]:
+    """The plug-ins to insert.
+
+    Raises:
+        PluginError, ParameterError: one that is not there, or is set to what it does not take.
+        click.UsageError: places that do not go with the plug-ins.
+    """
+    texts, places = options["inserts"], options["places"]
+    if places and not texts:
+        raise click.UsageError("--insert-at says where a plug-in goes: give --insert, too.")
+    if len(places) > 1 and len(places) != len(texts):
+        raise click.UsageError(
+            f"--insert-at was given {len(places)} times for {len(texts)} plug-ins: give one, or one for each."
+        )
+    if not texts:
+        return ()
+    from mastering.host.plugins.inserts import insert_of
+
+    each = places if len(places) == len(texts) else (places or ("post",)) * len(texts)
+    with plugins.host() as host:
+        return tuple(insert_of(host, text, place) for text, place in zip(texts, each, strict=True))
+
+
 def _choices(options: dict[str, Any]) -> dict[str, Any]:
     """The fields of MasterJob that were typed and need no merging."""
     given = {name: options[name] for name in ("only", "eq", "matcher") if options[name] is not None}
@@ -188,13 +238,19 @@ def _choices(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _works(
-    pairs: list[Pair], job: MasterJob, stems: StemsOrder | None, options: dict[str, Any]
+    pairs: list[Pair],
+    job: MasterJob,
+    stems: StemsOrder | None,
+    plugins: PluginOrder,
+    options: dict[str, Any],
 ) -> list[Work]:
     ready = [pair for pair in pairs if pair.source.failure is None]
     make_folder = options["output_dir"] is not None
     if options["album"] and ready:
         files: tuple[tuple[Path, Path], ...] = tuple((pair.source.path, pair.output) for pair in ready)
-        album = AlbumTask(pairs=files, job=job, dry_run=options["dry_run"], make_folder=make_folder)
+        album = AlbumTask(
+            pairs=files, job=job, plugins=plugins, dry_run=options["dry_run"], make_folder=make_folder
+        )
         return [Work(task=album, pairs=tuple(ready))]
     return [
         Work(
@@ -203,6 +259,7 @@ def _works(
                 output=pair.output,
                 job=job,
                 stems=stems,
+                plugins=plugins,
                 dry_run=options["dry_run"],
                 make_folder=make_folder,
             ),

@@ -15,6 +15,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from mastering.cli.inputs import expand
+from mastering.cli.tasks import PluginOrder
+from mastering.host.plugins.values import WorkerLimits
 from mastering.ports import ASPECTS
 from mastering.target import CONTAINERS, DeliverySpec
 from mastering.units import ranges
@@ -32,6 +34,8 @@ __all__ = [
     "model_options",
     "parse_amount",
     "parse_aspects",
+    "plugin_options",
+    "plugins_given",
     "reference_files",
     "run_options",
     "spec_options",
@@ -148,6 +152,29 @@ model_options = _stack(
     ),
 )
 
+plugin_options = _stack(
+    click.option(
+        "--on-plugin-failure",
+        type=click.Choice(["fail", "bypass"]),
+        help="What a failing plug-in means: the end of this input (fail), or going on without it and saying "
+        "so (bypass).",
+    ),
+    click.option(
+        "--plugin-timeout",
+        "answer_s",
+        type=float,
+        metavar="S",
+        help=f"Longest a plug-in may take to answer, {ranges(WorkerLimits)['answer_s']}.",
+    ),
+    click.option(
+        "--plugin-memory",
+        "memory_mb",
+        type=int,
+        metavar="MB",
+        help=f"Memory that a plug-in may have, {ranges(WorkerLimits)['memory_mb']}.",
+    ),
+)
+
 spec_options = _stack(
     click.option(
         "--rate",
@@ -201,6 +228,15 @@ def delivery_options(values: dict[str, Any]) -> dict[str, Any]:
     if "bit_depth" in given:
         given["bit_depth"] = int(given["bit_depth"])
     return given
+
+
+def plugins_given(values: dict[str, Any]) -> PluginOrder:
+    """How plug-ins run, as typed with `plugin_options`."""
+    names = ("answer_s", "memory_mb")
+    limits = {name: values[name] for name in names if values.get(name) is not None}
+    if "answer_s" in limits:
+        limits["load_s"] = max(WorkerLimits().load_s, limits["answer_s"])
+    return PluginOrder(limits=WorkerLimits(**limits), on_failure=values["on_plugin_failure"] or "fail")
 
 
 def model_given(values: dict[str, Any]) -> dict[str, Any]:

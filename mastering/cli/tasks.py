@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 from mastering.cli.documents import master_entry
 from mastering.cli.memory import keep_freed_memory
 from mastering.errors import EnvironmentProblem, ParameterError
+from mastering.host.plugins.values import OnFailure, WorkerLimits
 from mastering.report.wording import clean, number
 
 if TYPE_CHECKING:
     from mastering.chain import SeparatedBy
+    from mastering.host.plugins.host import PluginHost
     from mastering.jobspec import MasterJob
     from mastering.ports import Separator
     from mastering.report.model import Check, Report
     from mastering.target import DeliverySpec, Recipe
 
-__all__ = ["AlbumTask", "ApplyTask", "Done", "MasterTask", "MeasureTask", "StemsOrder"]
+__all__ = ["AlbumTask", "ApplyTask", "Done", "MasterTask", "MeasureTask", "PluginOrder", "StemsOrder"]
 
 _Progress = Callable[[str, float], None]
 _ALBUM = "album_lufs"
@@ -112,6 +114,25 @@ class StemsOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PluginOrder:
+    """How external plug-ins run: a value that a worker makes a host of.
+
+    Args:
+        limits: of each plug-in's process.
+        on_failure: "fail" or "bypass".
+    """
+
+    limits: WorkerLimits = WorkerLimits()
+    on_failure: OnFailure = "fail"
+
+    def host(self) -> PluginHost:
+        """A host with the user's catalog and policy."""
+        from mastering.host.plugins.host import PluginHost
+
+        return PluginHost(limits=self.limits, on_failure=self.on_failure)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MasterTask:
     """Master one file, or with `dry_run` say what would be done; `stems` None masters the mix as it is."""
 
@@ -119,6 +140,7 @@ class MasterTask:
     output: Path
     job: MasterJob
     stems: StemsOrder | None = None
+    plugins: PluginOrder = PluginOrder()
     dry_run: bool = False
     make_folder: bool = False
 
@@ -133,11 +155,13 @@ class MasterTask:
         from mastering.delivery import master_file, plan_file
 
         given: dict[str, Any] = {} if self.stems is None else {"separator": self.stems.separator()}
-        if self.dry_run:
-            report = plan_file(self.source, self.output, self.job, progress=progress, **given)
-            return [_done(self.source, self.output, "skipped", report)]
-        _prepare(self.output, self.make_folder)
-        report = master_file(self.source, self.output, self.job, progress=progress, **given)
+        with self.plugins.host() as host:
+            given |= {"plugins": host, "progress": progress}
+            if self.dry_run:
+                report = plan_file(self.source, self.output, self.job, **given)
+                return [_done(self.source, self.output, "skipped", report)]
+            _prepare(self.output, self.make_folder)
+            report = master_file(self.source, self.output, self.job, **given)
         return [_done(self.source, self.output, "mastered", report)]
 
 
@@ -147,6 +171,7 @@ class AlbumTask:
 
     pairs: tuple[tuple[Path, Path], ...]
     job: MasterJob
+    plugins: PluginOrder = PluginOrder()
     dry_run: bool = False
     make_folder: bool = False
 
@@ -160,12 +185,14 @@ class AlbumTask:
         keep_freed_memory()
         from mastering.delivery import master_album, plan_album
 
-        if self.dry_run:
-            status, reports = "skipped", plan_album(self.pairs, self.job, progress=progress)
-        else:
-            for _, output in self.pairs:
-                _prepare(output, self.make_folder)
-            status, reports = "mastered", master_album(self.pairs, self.job, progress=progress)
+        with self.plugins.host() as host:
+            given: dict[str, Any] = {"plugins": host, "progress": progress}
+            if self.dry_run:
+                status, reports = "skipped", plan_album(self.pairs, self.job, **given)
+            else:
+                for _, output in self.pairs:
+                    _prepare(output, self.make_folder)
+                status, reports = "mastered", master_album(self.pairs, self.job, **given)
         done = [_done(*pair, status, report) for pair, report in zip(self.pairs, reports, strict=True)]
         for check in (check for check in reports[-1].checks if check.name == _ALBUM):
             done[-1] = replace(done[-1], line=f"{done[-1].line}\n{_album_line(check)}")
@@ -184,6 +211,7 @@ class ApplyTask:
     write_report: bool
     delivery: DeliverySpec | None = None
     stems: StemsOrder = StemsOrder()
+    plugins: PluginOrder = PluginOrder()
     make_folder: bool = False
 
     @property
@@ -200,17 +228,19 @@ class ApplyTask:
         given: dict[str, Any] = {}
         if self.recipe.stems is not None:
             given["separator"] = self.stems.separator(self.recipe.stems.separator)
-        report = apply_recipe(
-            self.recipe,
-            self.source,
-            self.output,
-            force=self.force,
-            downmix=self.downmix,
-            write_report=self.write_report,
-            delivery=self.delivery,
-            progress=progress,
-            **given,
-        )
+        with self.plugins.host() as host:
+            report = apply_recipe(
+                self.recipe,
+                self.source,
+                self.output,
+                force=self.force,
+                downmix=self.downmix,
+                write_report=self.write_report,
+                delivery=self.delivery,
+                plugins=host,
+                progress=progress,
+                **given,
+            )
         return [_done(self.source, self.output, "mastered", report)]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from mastering.audio import AudioSource, Samples
 from mastering.chain import StemChain
+from mastering.host.plugins.host import PluginHost
 from mastering.host.render import Rendered
 from mastering.prefetch import prefetched
 from mastering.units import db_to_gain
@@ -27,12 +28,18 @@ class Resummed:
         source: the recording.
         parts: its stems by name, each of its rate, length and channels.
         chains: what is done to some of them; names that have no part are left out.
+        plugins: runs external plug-ins; None is the one of this process.
     """
 
     def __init__(
-        self, source: AudioSource, parts: Mapping[str, AudioSource], chains: Sequence[StemChain]
+        self,
+        source: AudioSource,
+        parts: Mapping[str, AudioSource],
+        chains: Sequence[StemChain],
+        plugins: PluginHost | None = None,
     ) -> None:
         self._source = source
+        self._plugins = plugins
         self._changed = [
             (parts[chain.stem], chain) for chain in chains if chain.changes and chain.stem in parts
         ]
@@ -45,7 +52,7 @@ class Resummed:
         if not self._changed:
             yield from self._source.blocks()
             return
-        changes = [prefetched(_change(part, chain), depth=2) for part, chain in self._changed]
+        changes = [prefetched(_change(part, chain, self._plugins), depth=2) for part, chain in self._changed]
         for block, *added in zip(self._source.blocks(), *changes, strict=True):
             total = block.copy()
             for change in added:
@@ -53,13 +60,13 @@ class Resummed:
             yield total
 
 
-def _change(part: AudioSource, chain: StemChain) -> Iterator[Samples]:
+def _change(part: AudioSource, chain: StemChain, plugins: PluginHost | None) -> Iterator[Samples]:
     """What a chain adds to the sum of all stems: the stem after it, minus the stem."""
     gain = np.float32(db_to_gain(chain.gain_db))
     if not chain.steps:
         for block in part.blocks():
             yield block * (gain - np.float32(1.0))
         return
-    rendered = Rendered(part, chain.steps)
+    rendered = Rendered(part, chain.steps, plugins=plugins)
     for before, after in zip(part.blocks(), rendered.blocks(), strict=True):
         yield after * gain - before

@@ -14,21 +14,20 @@ import functools
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from mastering.chain import External, ParameterLane, PluginRef
-from mastering.errors import PluginMisbehaved, PluginNotFound, PresetError
+from mastering.errors import PluginError, PluginForbidden, PluginMisbehaved, PluginNotFound, PresetError
 from mastering.host.plugins.bundles import digest, fingerprint
 from mastering.host.plugins.catalog import Catalog, load_catalog
 from mastering.host.plugins.policy import Policy, desktop_policy
 from mastering.host.plugins.process import PluginProcess
 from mastering.host.plugins.setting import parameter_named, plain_value
-from mastering.host.plugins.values import PluginInfo, WorkerLimits
+from mastering.host.plugins.values import OnFailure, PluginInfo, WorkerLimits
 from mastering.notice import Notice
 
-__all__ = ["OnFailure", "PluginHost", "configure", "shared_host"]
+__all__ = ["PluginHost", "configure", "shared_host"]
 
-OnFailure: TypeAlias = Literal["fail", "bypass"]
 MOST_WARM = 8
 """Idle processes that are kept, each with a plug-in loaded."""
 
@@ -46,6 +45,7 @@ class PluginHost:
 
     Attributes:
         notices: what a person should hear about, as it happened.
+        given_up: steps that were left out because their plug-in failed.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class PluginHost:
         self.limits = limits
         self.on_failure: OnFailure = on_failure
         self.notices: list[Notice] = []
+        self.given_up: list[External] = []
         self._lock = threading.Lock()
         self._idle: list[tuple[tuple[str, str, str], PluginProcess]] = []
         self._digests: dict[tuple[str, int, int], str] = {}
@@ -95,6 +96,17 @@ class PluginHost:
         with self._lock:
             if notice not in self.notices:
                 self.notices.append(notice)
+
+    def give_up(self, step: External, error: PluginError) -> None:
+        """Go on without a step whose plug-in failed, and say so.
+
+        Raises:
+            PluginError: `error`, where failures are not bypassed, or the plug-in is not allowed at all.
+        """
+        if self.on_failure == "fail" or isinstance(error, PluginForbidden):
+            raise error
+        self.given_up.append(step)
+        self.say(Notice(code="plugin_bypassed", message=f"{step.plugin.name} was left out: {error.message}."))
 
     def resolve(self, ref: PluginRef) -> PluginInfo:
         """The installed plug-in that a recipe means; another version or build of it with a notice.

@@ -33,6 +33,8 @@ _TRIAL = 22_050
 _BUFFERS = (64, 333, 4_096)
 """Other buffers that must make no difference."""
 _MOST_PARAMETERS = 20_000
+_CONTROLLER = re.compile(r"MIDI (Ch\. ?\d+ )?CC\b|MIDI Ch\. ?\d+ ")
+"""Wrappers show every MIDI controller of every channel as a parameter: two thousand of them."""
 
 
 def scan(
@@ -240,7 +242,8 @@ def parameters_of(table: list[dict[str, Any]]) -> tuple[PluginParameter, ...]:
     taken: set[str] = set()
     found = []
     # What may be set comes first to its name: wrappers add hidden parameters of their own.
-    for entry in sorted(table[:_MOST_PARAMETERS], key=lambda entry: not entry["automatable"]):
+    own = [entry for entry in table[:_MOST_PARAMETERS] if not _CONTROLLER.match(entry["name"])]
+    for entry in sorted(own, key=lambda entry: not entry["automatable"]):
         key = _key(entry["name"]) or f"parameter_{entry['index']}"
         while key in taken:
             key = _next(key)

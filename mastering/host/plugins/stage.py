@@ -17,7 +17,7 @@ import numpy as np
 from mastering.audio import BLOCK_FRAMES, AudioSource, Samples
 from mastering.chain import External
 from mastering.dsp.stereo import to_left_right, to_mid_side
-from mastering.errors import PluginCrashed, PluginError, PluginForbidden, PluginMisbehaved
+from mastering.errors import PluginCrashed, PluginError, PluginMisbehaved
 from mastering.host.plugins.checks import Watch
 from mastering.host.plugins.host import PluginHost, configure
 from mastering.host.plugins.stream import lanes, stream
@@ -66,20 +66,15 @@ class PluginStage:
 
     def _run(self) -> _Spool | None:
         """The finished sound; None where the plug-in was given up."""
-        label = self._step.plugin.name
         try:
             try:
                 return self._render(fresh=False)
             except (PluginCrashed, PluginMisbehaved) as error:
                 self._host.say(Notice(code="plugin_retried", message=f"Tried again: {error.message}."))
                 return self._render(fresh=True)
-        except PluginForbidden:
-            raise
         except PluginError as error:
-            if self._host.on_failure == "fail":
-                raise
+            self._host.give_up(self._step, error)
             self.bypassed = True
-            self._host.say(Notice(code="plugin_bypassed", message=f"{label} was left out: {error.message}."))
             return None
 
     def _render(self, *, fresh: bool) -> _Spool:

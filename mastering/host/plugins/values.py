@@ -8,8 +8,9 @@ from typing import Annotated, Literal, TypeAlias
 from mastering.chain import PluginRef
 from mastering.units import Range, check_ranges
 
-__all__ = ["PluginInfo", "PluginParameter", "Scanned", "Status", "WorkerLimits"]
+__all__ = ["OnFailure", "PluginInfo", "PluginParameter", "Scanned", "Status", "WorkerLimits"]
 
+OnFailure: TypeAlias = Literal["fail", "bypass"]
 Status: TypeAlias = Literal["ok", "crashed", "timed_out", "refused", "misbehaved", "not_allowed"]
 
 
