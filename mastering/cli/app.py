@@ -20,6 +20,7 @@ _COMMANDS = {
     "measure": "Measure loudness, peaks, dynamics, spectrum and width.",
     "compare": "Compare two files side by side.",
     "stems": "Separate recordings into stems, and put stems together again.",
+    "plugins": "Find, inspect, set and run external plug-ins.",
     "cache": "Show or clear the separations that are kept.",
     "train": "Make a style of your own from a folder of your finished masters.",
     "presets": "List, show and check styles, targets and chains.",

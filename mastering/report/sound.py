@@ -7,7 +7,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from mastering.chain import Compressor, EqBand, Equalizer, MultibandCompressor, Saturation, Step, Width
+from mastering.chain import (
+    Compressor,
+    EqBand,
+    Equalizer,
+    External,
+    MultibandCompressor,
+    Saturation,
+    Step,
+    Width,
+)
 from mastering.measure.features import THIRD_OCTAVES_HZ, Features
 from mastering.report.aims import goal
 from mastering.report.compare import spectrum_distance_db
@@ -15,11 +24,11 @@ from mastering.report.model import Report, is_reducing
 from mastering.report.response import chain_response_db, shapes_tone, shapes_width
 from mastering.report.rows import side_to_mid_total_db
 from mastering.report.shares import AUDIBLE_DB
-from mastering.report.steps import band_spans
+from mastering.report.steps import band_spans, shown_value
 from mastering.report.tone import find_regions, phrase
 from mastering.report.wording import clean, frequency, join, moved, number, quantity
 
-__all__ = ["dynamics_sentences", "tone_sentences", "width_sentences"]
+__all__ = ["dynamics_sentences", "plugin_sentences", "tone_sentences", "width_sentences"]
 
 _MONO_DB = -40.0
 _OPPOSITE = -0.5
@@ -74,6 +83,17 @@ def _tone_reached(report: Report) -> Iterator[str]:
             f"The distance to the reference's spectrum {moved(before, after, 'dB')} "
             "(mean of the third octaves from 31.5 Hz to 16 kHz)."
         )
+
+
+def plugin_sentences(report: Report) -> Iterator[str]:
+    """What external plug-ins did, as far as they can be asked."""
+    for step in report.recipe.chain.steps:
+        if isinstance(step, External) and not step.bypass:
+            where = {"whole": "", "mid": " on the mid", "side": " on the side"}[step.part]
+            mixed = f", {number(step.mix_percent, decimals=0)} % mixed in" if step.mix_percent < 100.0 else ""
+            moved_by = ", ".join(f"{name} {shown_value(value)}" for name, value in step.parameters.items())
+            settings = f" ({clean(moved_by)})" if moved_by else ""
+            yield f"The plug-in {clean(step.plugin.name)}{where}{settings}{mixed}."
 
 
 def dynamics_sentences(report: Report) -> Iterator[str]:

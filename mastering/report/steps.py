@@ -30,7 +30,7 @@ from mastering.measure.features import THIRD_OCTAVES_HZ
 from mastering.report.wording import clean, frequency, nominal_hz, quantity
 from mastering.units import ranges
 
-__all__ = ["StepText", "band_spans", "chain_steps", "stem_steps"]
+__all__ = ["StepText", "band_spans", "chain_steps", "shown_value", "stem_steps"]
 
 Table: TypeAlias = tuple[tuple[str, ...], ...]
 
@@ -101,7 +101,7 @@ def _external(step: External) -> StepText:
     """A plug-in: what was set, and where it was put."""
     plugin = step.plugin
     part = "" if step.part == "whole" else f" on the {step.part}"
-    rows = [(clean(name), _shown(value)) for name, value in step.parameters.items()]
+    rows = [(clean(name), shown_value(value)) for name, value in step.parameters.items()]
     rows += [(clean(name), f"{value:g} of 0..1") for name, value in step.raw_parameters.items()]
     rows += [(clean(lane.parameter), f"{len(lane.points)} points over time") for lane in step.automation]
     rows += [("mix", quantity(step.mix_percent, "%", decimals=0))] if step.mix_percent != 100.0 else []
@@ -116,7 +116,8 @@ def _external(step: External) -> StepText:
     )
 
 
-def _shown(value: float | str | bool) -> str:
+def shown_value(value: float | str | bool) -> str:
+    """A plug-in's setting for people."""
     if isinstance(value, bool):
         return "on" if value else "off"
     return clean(value) if isinstance(value, str) else f"{value:.6g}"

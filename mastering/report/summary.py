@@ -1,7 +1,7 @@
 """The summary a producer reads: what was done and why, in sentences with numbers and units.
 
 Every sentence is built from measurements and from the chain alone; what is not known is not
-said. The order: level, single stems, tone, dynamics, width, missed checks; tone and width each with what the
+said. The order: level, single stems, tone, dynamics, width, plug-ins, missed checks; tone and width each with what the
 matcher judged to be mastering, what it left as music, and how sure it is.
 """
 
@@ -14,7 +14,7 @@ from mastering.report.aims import LevelGoal, level_goal
 from mastering.report.checks import check_texts
 from mastering.report.judgement import tone_judgement, width_judgement
 from mastering.report.model import Report
-from mastering.report.sound import dynamics_sentences, tone_sentences, width_sentences
+from mastering.report.sound import dynamics_sentences, plugin_sentences, tone_sentences, width_sentences
 from mastering.report.stems import stem_sentences
 from mastering.report.wording import clean, number
 
@@ -37,6 +37,7 @@ def sentences(report: Report) -> tuple[str, ...]:
             *dynamics_sentences(report),
             *width_sentences(report),
             *width_judgement(report),
+            *plugin_sentences(report),
         ]
     missed = [check.sentence for check in check_texts(report) if not check.passed]
     return (*done, *missed)

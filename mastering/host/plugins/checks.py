@@ -104,7 +104,8 @@ class _Peaks:
     def push(self, level: Samples) -> None:
         level = np.concatenate([self._rest, level]) if self._rest.size else level
         count = level.size // self._window
-        self._whole.append(level[: count * self._window].reshape(count, -1).max(axis=1, initial=0.0))
+        windows = level[: count * self._window].reshape(count, self._window)
+        self._whole.append(windows.max(axis=1, initial=0.0))
         self._rest = level[count * self._window :].copy()
 
     def result(self) -> Samples:

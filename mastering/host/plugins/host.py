@@ -28,6 +28,8 @@ from mastering.notice import Notice
 
 __all__ = ["PluginHost", "configure", "shared_host"]
 
+_KEPT_SHARE = 0.5
+"""Of the memory a process may have: one that has taken more is not kept."""
 MOST_WARM = 8
 """Idle processes that are kept, each with a plug-in loaded."""
 
@@ -157,11 +159,14 @@ class PluginHost:
                 raise
         try:
             yield process
-            process.call("rewind")
+            private_bytes = process.call("rewind")["private_bytes"]
         except BaseException:
             process.close()
             raise
-        self._keep(key, process)
+        if private_bytes > _KEPT_SHARE * self.limits.memory_mb * 2**20:
+            process.close()  # it grew: the next job begins anew
+        else:
+            self._keep(key, process)
 
     def _checked(self, info: PluginInfo) -> str:
         """The digest of a bundle that may be loaded: read again whenever the bundle has changed."""

@@ -91,7 +91,7 @@ class _Worker:
         if bytes(self.plugin.raw_state) != self.first_state:
             self.plugin.raw_state = self.first_state
             self._settle()
-        return {}
+        return {"private_bytes": _private_bytes()}
 
     def set(self, values: list[list[Any]]) -> dict[str, Any]:
         """Set parameters, [index, value in its unit] or [index, raw value, "raw"]; what they show then."""
@@ -192,7 +192,7 @@ class _Worker:
         messages = [(bytes(data), (frame + 0.5) / self.sample_rate) for frame, data in notes]
         out = self.plugin(
             messages,
-            duration=frames / self.sample_rate,
+            duration=(frames + 0.5) / self.sample_rate,  # it rounds down
             sample_rate=self.sample_rate,
             num_channels=self.channels,
             buffer_size=INSTRUMENT_BUFFER_FRAMES,
@@ -213,6 +213,15 @@ def _kind(path: str) -> Any:
     if kind is None:
         raise ImportError("Audio Units run on macOS only")
     return kind
+
+
+def _private_bytes() -> int:
+    """Memory that is this process's own; 0 where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[5])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _probe_no_parameters() -> None:
