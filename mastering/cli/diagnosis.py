@@ -38,7 +38,7 @@ _WANTED = {
     "matplotlib": "the plots of the report (--no-report does without)",
     "scipy": "--eq parametric",
 }
-_NOT_LOADED = {"torch": "separation and learned matching, which are to come"}
+_NOT_LOADED = {"torch": "separation, --refine and training", "demucs": "separation"}
 _DECODED_BY_FFMPEG = {"wma": "wmav2", "aac": "aac", "mka, webm": "vorbis", "mp4, mov": "aac"}
 
 
@@ -152,6 +152,34 @@ def _decoder(name: str, codec: str) -> Finding:
 def _models() -> Iterator[Finding]:
     yield from _matchers()
     yield _weights()
+    yield _separators()
+    yield _plugins()
+
+
+def _separators() -> Finding:
+    """The separation models on this machine; no weights are opened."""
+    from stems.models.catalog import list_models
+    from stems.models.store import locate_member
+
+    every = list_models()
+    there = [entry.name for entry in every if all(map(locate_member, entry.distinct_members))]
+    return Finding(
+        group="models",
+        name="separation",
+        found=f"{', '.join(there) or 'none'} ({len(there)} of {len(every)}; `tonmeister stems models list`)",
+    )
+
+
+def _plugins() -> Finding:
+    """The external plug-ins of the last scan; none is loaded."""
+    from mastering.host.plugins.catalog import load_catalog
+
+    catalog = load_catalog()
+    bad = sum(bundle.status != "ok" for bundle in catalog.bundles)
+    found = f"{len(catalog.plugins)} plug-ins" + (f", {bad} bundles that cannot be used" if bad else "")
+    if not catalog.bundles:
+        found = "not looked for yet (`tonmeister plugins scan`)"
+    return Finding(group="models", name="plug-ins", found=found)
 
 
 def _weights() -> Finding:

@@ -1,8 +1,8 @@
 """The summary a producer reads: what was done and why, in sentences with numbers and units.
 
 Every sentence is built from measurements and from the chain alone; what is not known is not
-said. The order: level, single stems, tone, dynamics, width, plug-ins, missed checks; tone and width each with what the
-matcher judged to be mastering, what it left as music, and how sure it is.
+said. The order: level, single stems, tone, dynamics, width, plug-ins, missed checks; tone and width
+each with what the matcher judged to be mastering, what it left as music, and how sure it is.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from mastering.cli.documents import write
 from mastering.cli.plugins.describing import plural, status_text
 from mastering.cli.plugins.files import own_file
 from mastering.cli.plugins.finding import bundle_given
-from mastering.cli.plugins.options import EXIT_CODES_HELP, json_option, limit_options, limits_given
+from mastering.cli.plugins.options import json_option, limit_options, limits_given
 from mastering.cli.signals import Interrupted
 from mastering.host.plugins.bundles import digest, find_bundles
 from mastering.host.plugins.catalog import Catalog, catalog_file, load_catalog, save_catalog
@@ -35,6 +35,14 @@ Examples:
   tonmeister plugins scan --force
 
 """
+
+_EXIT_CODES_HELP = """\b
+Exit codes:
+  0    done; a plug-in that fails is recorded, it is no error
+  2    usage: a folder that does not exist
+  3    the catalog, or the list of allowed folders, cannot be written
+  70   a bug in tonmeister
+  130  interrupted by Ctrl-C (143 by SIGTERM); what was scanned is kept"""
 
 _LONGEST_NAME = 40
 
@@ -59,7 +67,7 @@ class _Run:
         return time.perf_counter() - self.started_s
 
 
-@click.command("scan", cls=Command, epilog=_EXAMPLES + EXIT_CODES_HELP)
+@click.command("scan", cls=Command, epilog=_EXAMPLES + _EXIT_CODES_HELP)
 @click.argument(
     "folders", nargs=-1, metavar="[DIR]...", type=click.Path(path_type=Path, exists=True, readable=False)
 )
