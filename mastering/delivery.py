@@ -7,22 +7,18 @@ real name before the whole master has been written and measured.
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 from mastering import codec
-from mastering.assess import album_check, checks_of, missed_notices
+from mastering.assess import missed_notices
 from mastering.audio import AudioSource
 from mastering.chain import MasteringChain, StemChains, Step
 from mastering.errors import AudioFileError, EnvironmentProblem, ParameterError
 from mastering.host.plugins.host import PluginHost
-from mastering.host.plugins.inserts import as_rendered, captured, placed, ready
-from mastering.host.processors import CURVE_FRAMES
+from mastering.host.plugins.inserts import captured, placed, ready
 from mastering.host.render import Rendered
 from mastering.intake import Reference, Song, hear_all, read_all
 from mastering.io.encoders import check_spec, nearest_rate
@@ -34,6 +30,7 @@ from mastering.library import reference_limits
 from mastering.measure.envelope import STEP_S, Envelope
 from mastering.measure.features import Features, analyse
 from mastering.notice import Notice
+from mastering.outcome import Decision, Track, Writeup, curves_of
 from mastering.pipeline import (
     HOLD_BYTES,
     Held,
@@ -56,9 +53,6 @@ from mastering.styles import Limits
 from mastering.target import DeliverySpec, Recipe
 
 __all__ = ["analyse_file", "apply_recipe", "master_album", "master_file", "plan_album", "plan_file"]
-
-_LIBRARIES = ("tonmeister", "numpy", "scipy", "numba", "pedalboard", "soundfile", "soxr", "av")
-_LIBRARIES_OF_STEMS = ("torch", "demucs")
 
 
 def analyse_file(source: Path, *, downmix: bool = False) -> tuple[Features, tuple[Notice, ...]]:
@@ -189,15 +183,6 @@ class _Stopwatch:
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 4)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Track:
-    """A song after the chain's steps: rendered anew for each pass, or held in memory."""
-
-    song: Song
-    rendered: Rendered
-    held: Held
-
-
 @dataclass(slots=True, kw_only=True)
 class _Pass:
     """One song written (to a temporary file) and measured."""
@@ -207,16 +192,6 @@ class _Pass:
     reduction_db: tuple[float, ...]
     after: Features | None = None
     envelope: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Decision:
-    """What all songs of a run share in their reports."""
-
-    match: MatchResult | None = None
-    album_lufs: float | None = None
-    missed: tuple[Notice, ...] = ()
-    stems: StemChains | None = None
 
 
 class _Run:
@@ -265,7 +240,7 @@ class _Run:
                 if loop.settled(plan, levels, highest):
                     break
                 _discard(passes)
-            decision = _Decision(
+            decision = Decision(
                 match=match,
                 album_lufs=album_lufs(levels),
                 missed=missed_notices(plan.limited_by, match.integrated_lufs),
@@ -284,7 +259,7 @@ class _Run:
             tracks = self._render(songs, match.chain.steps[len(self._pre) :])
             plan = self._loop(tracks, match).plan()
             chain = replace(match.chain, limiter=plan.limiter)
-            decision = _Decision(
+            decision = Decision(
                 match=match,
                 album_lufs=plan.predicted_lufs,
                 missed=missed_notices(plan.limited_by, match.integrated_lufs),
@@ -294,7 +269,7 @@ class _Run:
                 limited = Limited(track.held, plan.limiter, _step_frames(track.held))
                 envelope = Envelope(limited)
                 after = analyse(envelope, threads=2)
-                curves = _curves(track, tuple(envelope.peaks), tuple(limited.reduction_db))
+                curves = curves_of(track, tuple(envelope.peaks), tuple(limited.reduction_db))
                 reports.append(self._report(track, after, "", curves, chain, decision))
             return reports
 
@@ -310,7 +285,7 @@ class _Run:
             (track,) = self._render(songs, recipe.chain.steps)
             done = self._write(track, recipe.chain)
             self._verify([done])
-            decision = _Decision(missed=changed, stems=recipe.stems)
+            decision = Decision(missed=changed, stems=recipe.stems)
             return self._finish(track, done, recipe.chain, decision)
 
     def _same_separator(self, recipe: Recipe) -> tuple[Notice, ...]:
@@ -445,17 +420,17 @@ class _Run:
             )
         return self._remixed.source, self._remixed.features
 
-    def _render(self, songs: Sequence[Song], steps: tuple[Step, ...]) -> list[_Track]:
+    def _render(self, songs: Sequence[Song], steps: tuple[Step, ...]) -> list[Track]:
         """What was heard of the songs, through a chain's steps."""
         spec, tracks = self._job.delivery, []
         for song, source in zip(songs, self._heard, strict=True):
             rate = spec.sample_rate or nearest_rate(spec.container, song.source.sample_rate)
             rendered = Rendered(source, steps, rate, self._plugins)
             held = Held(rendered, HOLD_BYTES // len(songs))
-            tracks.append(_Track(song=song, rendered=rendered, held=held))
+            tracks.append(Track(song=song, rendered=rendered, held=held))
         return tracks
 
-    def _loop(self, tracks: Sequence[_Track], match: MatchResult) -> LevelLoop:
+    def _loop(self, tracks: Sequence[Track], match: MatchResult) -> LevelLoop:
         with self._watch.stage("render"):
             return level_loop(
                 [track.held for track in tracks],
@@ -465,7 +440,7 @@ class _Run:
                 lambda share: self._progress("render", share),
             )
 
-    def _write(self, track: _Track, chain: MasteringChain) -> _Pass:
+    def _write(self, track: Track, chain: MasteringChain) -> _Pass:
         """Limit, dither and encode one song into a temporary file."""
         held, spec = track.held, self._job.delivery
         limited = Limited(held, chain.limiter, _step_frames(held)) if chain.limiter is not None else None
@@ -504,12 +479,12 @@ class _Run:
                     done.envelope = tuple(envelope.peaks)
         self._progress("verify", 1.0)
 
-    def _finish(self, track: _Track, done: _Pass, chain: MasteringChain, decision: _Decision) -> Report:
+    def _finish(self, track: Track, done: _Pass, chain: MasteringChain, decision: Decision) -> Report:
         assert done.after is not None, "verified before it is finished"
         song = track.song
         rate_ratio = done.after.sample_rate / song.source.sample_rate
         done.writer.commit(metadata=song.metadata, loudness=done.after, rate_ratio=rate_ratio)
-        curves = _curves(track, done.envelope, done.reduction_db)
+        curves = curves_of(track, done.envelope, done.reduction_db)
         report = self._report(track, done.after, sha256(song.output), curves, chain, decision)
         write_text_atomic(recipe_path(song.output), codec.to_json(report.recipe), force=True)
         if self._job.write_report:
@@ -521,73 +496,22 @@ class _Run:
 
     def _report(
         self,
-        track: _Track,
+        track: Track,
         after: Features,
         digest: str,
         curves: Curves,
         chain: MasteringChain,
-        decision: _Decision,
+        decision: Decision,
     ) -> Report:
-        job, song, match = self._job, track.song, decision.match
-        spec = replace(job.delivery, sample_rate=track.held.sample_rate)
-        wanted_lufs = match.integrated_lufs if match is not None else None
-        is_album = len(self._pairs) > 1
-        checks = checks_of(after, spec, None if is_album else wanted_lufs, song.source.duration_s)
-        chain = replace(chain, steps=as_rendered(chain.steps, self._plugins))
-        if is_album and wanted_lufs is not None and decision.album_lufs is not None:
-            checks = (album_check(decision.album_lufs, wanted_lufs, spec), *checks)
-        return Report(
-            input_name=song.source.path.name,
-            output_name=song.output.name,
-            input_sha256=song.source.sha256,
-            output_sha256=digest,
-            reference_names=tuple(reference.path.name for reference in self._references),
-            style=job.style.name if job.style else "",
-            target=job.target.name if job.target else "",
-            before=song.before,
-            after=after,
-            references=tuple(reference.features for reference in self._references),
-            match=match,
-            recipe=Recipe(chain=chain, delivery=spec, stems=self._stem_chains(decision)),
-            checks=checks,
-            notices=(
-                *song.notices,
-                *self._own_notices(track),
-                *self._plugins.notices,
-                *(self._remixed.match.notices if self._remixed else ()),
-                *(match.notices if match else ()),
-                *decision.missed,
-            ),
-            curves=curves,
-            versions=dict(self._versions()),
-            seconds=dict(self._watch.seconds),
-            stems=self._remixed.match if self._remixed else None,
+        writeup = Writeup(
+            job=self._job,
+            references=self._references,
+            plugins=self._plugins,
+            remixed=self._remixed,
+            album=len(self._pairs) > 1,
+            separated=self._separator is not None,
         )
-
-    def _stem_chains(self, decision: _Decision) -> StemChains | None:
-        """What the recipe says about stems: nothing where none of them changes."""
-        chains = self._remixed.match.chains if self._remixed is not None else decision.stems
-        return chains if chains is not None and chains.chains else None
-
-    def _versions(self) -> Iterator[tuple[str, str]]:
-        for name in _LIBRARIES:
-            yield name, importlib.metadata.version(name)
-        for name in _LIBRARIES_OF_STEMS if self._separator is not None else ():
-            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-                yield name, importlib.metadata.version(name)
-
-    def _own_notices(self, track: _Track) -> Iterator[Notice]:
-        rate, own = track.held.sample_rate, track.song.source.sample_rate
-        if rate != own and self._job.delivery.sample_rate is None:
-            yield Notice(
-                code="rate_changed",
-                message=f"{self._job.delivery.container} does not take {own} Hz; delivered at {rate} Hz.",
-            )
-        if track.song.source.sha256 in {reference.sha256 for reference in self._references}:
-            yield Notice(
-                code="reference_is_input",
-                message="The reference is the input itself: only loudness and peaks can change.",
-            )
+        return writeup.report(track, after, digest, curves, chain, decision, dict(self._watch.seconds))
 
 
 def recipe_path(output: Path) -> Path:
@@ -607,20 +531,3 @@ def _step_frames(source: AudioSource) -> int:
 def _discard(passes: Sequence[_Pass]) -> None:
     for done in passes:
         done.writer.discard()
-
-
-def _curves(track: _Track, after: tuple[float, ...], reduction_db: tuple[float, ...]) -> Curves:
-    steps = STEP_S * np.arange(len(reduction_db) or len(track.song.envelope))
-    curve_s = CURVE_FRAMES / track.song.source.sample_rate
-    compressors = {
-        name: tuple(np.interp(steps, curve_s * np.arange(len(values)), values).tolist())
-        for name, values in track.rendered.compressor_reduction_db.items()
-        if values
-    }
-    return Curves(
-        step_s=STEP_S,
-        before_peak=track.song.envelope,
-        after_peak=after,
-        limiter_reduction_db=reduction_db,
-        compressor_reduction_db=compressors,
-    )

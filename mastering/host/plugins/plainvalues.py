@@ -158,20 +158,24 @@ def _raw_of_number(parameter: NativeParameter, value: float) -> float:
 
 
 def _bisected(shown: Callable[[float], float], value: float, *, rising: bool) -> float:
-    """The middle of the raw values that show the nearest number: texts are rounded."""
+    """The middle of the raw values that show the nearest number: texts are rounded, and some have steps."""
 
-    def edge(inclusive: bool) -> float:
+    def edge(number: float, *, inclusive: bool) -> float:
         low, high = 0.0, 1.0
         for _ in range(_HALVINGS):
             middle = 0.5 * (low + high)
-            below = shown(middle) < value if rising else shown(middle) > value
-            if below or (inclusive and shown(middle) == value):
+            below = shown(middle) < number if rising else shown(middle) > number
+            if below or (inclusive and shown(middle) == number):
                 low = middle
             else:
                 high = middle
         return high if not inclusive else low
 
-    return 0.5 * (edge(inclusive=False) + edge(inclusive=True))
+    first, last = edge(value, inclusive=False), edge(value, inclusive=True)
+    if first > last:  # nothing shows it: whichever neighbour is nearer
+        near = shown(min(first, last, key=lambda raw: _miss(shown(raw), value)))
+        first, last = edge(near, inclusive=False), edge(near, inclusive=True)
+    return 0.5 * (first + last)
 
 
 def _miss(number: float, value: float) -> float:

@@ -23,9 +23,12 @@ _LARGEST_BYTES = 256 * 2**20
 
 def preset_files(info: PluginInfo) -> list[Path]:
     """The .vstpreset files of a plug-in where systems keep them: PRESETS/VENDOR/NAME/*.vstpreset."""
+    parts = (info.ref.vendor, info.ref.name)
+    if any(part in ("", ".", "..") or Path(part).name != part for part in parts):
+        return []  # a stranger's name must not lead out of the folders
     found = []
     for folder in _folders():
-        own = folder / info.ref.vendor / info.ref.name
+        own = folder.joinpath(*parts)
         found += sorted(own.rglob("*.vstpreset")) if own.is_dir() else []
     return found
 
