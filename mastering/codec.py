@@ -160,6 +160,8 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 
 def _value(hint: Any, plain: Any, where: str) -> Any:
+    if hint is Any:
+        return plain
     origin = typing.get_origin(hint)
     if origin in (Union, types.UnionType):
         return _union(typing.get_args(hint), plain, where)
@@ -250,7 +252,11 @@ def _scalar(hint: Any, plain: Any, where: str) -> Any:
         hint in (int, str) and isinstance(plain, hint) and not isinstance(plain, bool)
     ):
         return plain
-    raise _wrong(where, plain, {float: "a number", int: "a whole number", str: "text", Path: "a path"}.get(hint, str(hint)))
+    raise _wrong(
+        where,
+        plain,
+        {float: "a number", int: "a whole number", str: "text", Path: "a path"}.get(hint, str(hint)),
+    )
 
 
 def _wrong(where: str, plain: Any, wanted: str) -> PresetError:
