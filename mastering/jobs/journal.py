@@ -53,11 +53,11 @@ class Journal:
 
     def opening(self, temporary: Path) -> None:
         """Note a temporary file that will be made."""
-        self._note({"temporary": os.path.abspath(temporary)})
+        self._note({"temporary": str(temporary.absolute())})
 
     def committing(self, temporary: Path, path: Path, *, replaces: bool) -> None:
         """Note an output that will get its name."""
-        path = Path(os.path.abspath(path))
+        path = path.absolute()
         self._outputs.append(path)
         self._note({"output": str(path), "replaces": replaces, **_identity(temporary)})
 

@@ -29,7 +29,7 @@ LEASE_S = 60.0
 
 
 class Owner:
-    """This process, as others see it.
+    """What others see of this process.
 
     Args:
         engine: of the records.
