@@ -101,7 +101,7 @@ class JobStore:
                     "created_s": now_s,
                     "request": text_of(job.request),
                 }
-                if connection.execute(_insert(connection, row)).rowcount == 1:
+                if connection.execute(_insert(connection, row)).first() is not None:
                     queue.put(connection, job.id, run, job.lane)
                     new.append(job.id)
         return new
@@ -310,14 +310,14 @@ def _filtered(query: sa.Select[Any], states: Iterable[State], kinds: Iterable[st
 
 
 def _insert(connection: sa.Connection, row: Mapping[str, Any]) -> Any:
-    """An insert that does nothing where the id is there."""
+    """An insert that does nothing, and gives nothing, where the id is there."""
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects import postgresql
 
-        return postgresql.insert(JOBS).values(**row).on_conflict_do_nothing()
+        return postgresql.insert(JOBS).values(**row).on_conflict_do_nothing().returning(JOBS.c.id)
     from sqlalchemy.dialects import sqlite
 
-    return sqlite.insert(JOBS).values(**row).on_conflict_do_nothing()
+    return sqlite.insert(JOBS).values(**row).on_conflict_do_nothing().returning(JOBS.c.id)
 
 
 def _storable(text: str) -> str:
