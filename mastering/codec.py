@@ -183,6 +183,8 @@ def _union(options: tuple[Any, ...], plain: Any, where: str) -> Any:
     if len(kinds) == 1:
         return _value(kinds[0], plain, where)
     tagged = {_hints_kind(k): k for k in kinds if dataclasses.is_dataclass(k)}
+    if len(tagged) == 1 and isinstance(plain, Mapping):
+        return _build(next(iter(tagged.values())), plain, where)
     if tagged and isinstance(plain, Mapping):
         return _tagged(tagged, plain, where)
     for kind in kinds:

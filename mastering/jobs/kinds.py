@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import hashlib
 import importlib
@@ -14,7 +15,7 @@ from mastering.codec import from_plain, to_plain
 from mastering.errors import AudioFileError, ParameterError
 from mastering.jobs.model import About, Kind
 
-__all__ = ["Kinds", "content_key", "load"]
+__all__ = ["Kinds", "absolute", "content_key", "load"]
 
 _CHUNK_BYTES = 2**20
 
@@ -101,6 +102,20 @@ def content_key(kind: Kind, request: object, inputs: Iterable[Path]) -> str:
     for path in inputs:
         digest.update(_sha256(path))
     return digest.hexdigest()
+
+
+def absolute(value: Any) -> Any:
+    """A request whose paths do not depend on the folder it was made in."""
+    if isinstance(value, Path):
+        return value.absolute()
+    if isinstance(value, tuple):
+        return tuple(map(absolute, value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        now = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
+        new = {name: absolute(item) for name, item in now.items()}
+        changed = {name: item for name, item in new.items() if item is not now[name] and item != now[name]}
+        return dataclasses.replace(value, **changed) if changed else value
+    return value
 
 
 def _sha256(path: Path) -> bytes:

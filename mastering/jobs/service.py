@@ -11,7 +11,7 @@ from typing import Any
 from mastering.codec import to_plain
 from mastering.errors import ParameterError
 from mastering.jobs.attempt import Attempts
-from mastering.jobs.kinds import Kinds, content_key
+from mastering.jobs.kinds import Kinds, absolute, content_key
 from mastering.jobs.lanes import DEFAULT_LANES, Lanes
 from mastering.jobs.model import ENDED, Job, Limits, Retries, State
 from mastering.jobs.owners import Owner, dead_owners, forget
@@ -222,6 +222,7 @@ class Jobs:
                 forget(self._store.engine, gone)
 
     def _new(self, request: Any) -> New:
+        request = absolute(request)
         kind, about = self.kinds.of(request), self.kinds.about(request)
         return New(
             id=content_key(kind, request, about.inputs),
