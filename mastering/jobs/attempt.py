@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from mastering.codec import from_plain
@@ -55,16 +55,17 @@ class Attempts:
         self._folder, self._owner = folder, owner
         self._limits, self._retries, self._changed = limits, retries, changed
         self._stopping = threading.Event()
-        self._active = 0
+        self._stopped = threading.Event()
+        self._active: set[tuple[str, int]] = set()
         self._last_s = time.monotonic()
         self._idle = threading.Condition()
 
     def make(self, job: str, run: int) -> None:
         """Make an attempt, if this run is the job's valid one."""
-        with self._counted():
-            if self._stopping.is_set():
-                self._store.again(job, run, uncounted=True)
-                return
+        if self._stopping.is_set():
+            self._stopped.wait()  # an entry that is not begun any more: `give_back` is told of it
+            return
+        with self._counted(job, run):
             taken = self._store.take(job, run, self._owner)
             if taken is None:
                 return
@@ -78,13 +79,25 @@ class Attempts:
     @property
     def busy(self) -> bool:
         """Something runs, or did a moment ago."""
-        return self._active > 0 or time.monotonic() - self._last_s < _RESTLESS_S
+        return bool(self._active) or time.monotonic() - self._last_s < _RESTLESS_S
 
     def stop(self, timeout_s: float) -> None:
         """End all attempts and queue them again."""
         self._stopping.set()
         with self._idle:
-            self._idle.wait_for(lambda: self._active == 0, timeout_s)
+            self._idle.wait_for(lambda: not self._active, timeout_s)
+
+    def unbegun(self, entries: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
+        """Those of the entries that this process was handed that it does not work on."""
+        with self._idle:
+            return set(entries) - self._active
+
+    def give_back(self, entries: Iterable[tuple[str, int]]) -> None:
+        """Queue entries again that were handed out and not begun."""
+        for job, run in entries:
+            self._store.again(job, run, uncounted=True)
+        if self._stopping.is_set():
+            self._stopped.set()
 
     def take_over(self, job: str, run: int, *, cancelling: bool) -> bool:
         """Conclude an attempt whose main process is gone; False if its worker is not gone yet."""
@@ -105,14 +118,14 @@ class Attempts:
         return True
 
     @contextlib.contextmanager
-    def _counted(self) -> Iterator[None]:
+    def _counted(self, job: str, run: int) -> Iterator[None]:
         with self._idle:
-            self._active += 1
+            self._active.add((job, run))
         try:
             yield
         finally:
             with self._idle:
-                self._active -= 1
+                self._active.discard((job, run))
                 self._last_s = time.monotonic()
                 self._idle.notify_all()
 

@@ -80,6 +80,7 @@ class Queue:
         """
         from dbos import DBOS, _dbos
 
+        _quiet()
         if getattr(_dbos, "_dbos_global_instance", None) is not None:
             raise EnvironmentProblem(
                 "this process works on the jobs of another database already",
@@ -123,6 +124,9 @@ class Queue:
         """Hand nothing out any more."""
         from dbos import DBOS
 
+        logging.getLogger("dbos").setLevel(
+            logging.CRITICAL
+        )  # it says that it could not begin what comes back
         DBOS.destroy(destroy_registry=True)
 
     def taken_by(self, owner: str) -> list[tuple[str, int]]:

@@ -193,16 +193,23 @@ class Jobs:
                 stop.set()
                 self._store.queue.stop()
                 keeper.join(_STOP_S)
+                left = self._store.queue.taken_by(owner.id)
+                attempts.give_back(left)
+                self._store.queue.remove(left)
         finally:
             workers.stop()
             owner.leave()
 
     def _keep_house(self, owner: Owner, attempts: Attempts, stop: threading.Event) -> None:
+        lost: set[tuple[str, int]] = set()
         while True:
             with contextlib.suppress(Exception):  # a database that is away comes back
                 owner.beat()
                 self._take_over(owner, attempts)
                 self._store.queue.pace(busy=attempts.busy)
+                unbegun = attempts.unbegun(self._store.queue.taken_by(owner.id))
+                attempts.give_back(unbegun & lost)  # twice: not only about to be begun
+                lost = unbegun
                 if not attempts.busy:
                     self._store.queue.sweep()
             if stop.wait(_HOUSEKEEPING_S):

@@ -235,6 +235,17 @@ def test_stopping_puts_back_what_runs(jobs: Jobs, source: Path, tmp_path: Path) 
         assert _ended(jobs, job).state == "done"
 
 
+def test_stopping_in_the_middle_of_many_loses_none(jobs: Jobs, tmp_path: Path) -> None:
+    marker = [tmp_path / f"marker{number}" for number in range(40)]
+    found = jobs.submit_all([Trouble(how="fine", marker=path, times=0) for path in marker])
+    for _ in range(4):
+        with jobs.running(lanes=_LANES):
+            time.sleep(0.4)
+    with jobs.running(lanes=_LANES):
+        done = jobs.wait([job.id for job in found], timeout_s=60.0)
+    assert {job.state for job in done} == {"done"}
+
+
 def test_a_long_job_does_not_hold_up_short_ones(jobs: Jobs, source: Path, tmp_path: Path) -> None:
     with jobs.running(lanes={"short": 1, "long": 1}):
         long = jobs.submit(Copy(source=source, output=tmp_path / "long", seconds=60.0))
