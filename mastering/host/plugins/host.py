@@ -64,6 +64,7 @@ class PluginHost:
         self.given_up: list[External] = []
         self._lock = threading.Lock()
         self._idle: list[tuple[tuple[str, str, str], PluginProcess]] = []
+        self._closed = False
         self._digests: dict[tuple[str, int, int], str] = {}
 
     def __enter__(self) -> PluginHost:
@@ -75,7 +76,7 @@ class PluginHost:
     def close(self) -> None:
         """End all processes."""
         with self._lock:
-            idle, self._idle = self._idle, []
+            idle, self._idle, self._closed = self._idle, [], True
         for _, process in idle:
             process.close()
 
@@ -145,7 +146,7 @@ class PluginHost:
 
         Raises:
             PluginForbidden: it may not be loaded.
-            PluginError: it does not load.
+            PluginError: it does not load, or is not what was scanned any more.
         """
         sha256 = self._checked(info)
         key = (info.path, info.inside, sha256)
@@ -181,8 +182,15 @@ class PluginHost:
                 f"the plug-in {info.ref.name} is gone: {info.path} cannot be read ({error.strerror})",
                 hint="`tonmeister plugins scan` looks for it again.",
             ) from error
-        self.policy.check(path, self._digests[key])
-        return self._digests[key]
+        sha256 = self._digests[key]
+        self.policy.check(path, sha256)
+        if info.ref.sha256 not in ("", sha256):
+            raise PluginError(
+                f"the plug-in {info.ref.name} has changed since it was scanned",
+                hint="`tonmeister plugins scan` looks at it again.",
+                code="plugin_not_scanned",
+            )
+        return sha256
 
     def _warm(self, key: tuple[str, str, str]) -> PluginProcess | None:
         with self._lock:
@@ -199,7 +207,7 @@ class PluginHost:
         dropped = None
         with self._lock:
             self._idle.append((key, process))
-            if len(self._idle) > MOST_WARM:
+            if len(self._idle) > MOST_WARM or self._closed:
                 _, dropped = self._idle.pop(0)
         if dropped is not None:
             dropped.close()

@@ -142,23 +142,35 @@ def lanes_of(info: PluginInfo, path: Path) -> tuple[ParameterLane, ...]:
         )
 
     try:
-        plain = json.loads(path.read_text("utf-8-sig"))
+        pairs = json.loads(path.read_text("utf-8-sig"), object_pairs_hook=list)
     except OSError as error:
         raise wrong(f"the automation cannot be read: {str(error.strerror).lower()}") from error
     except (ValueError, RecursionError) as error:
         raise wrong(f"not a JSON document ({error})") from error
-    if not isinstance(plain, dict):
+    if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
         raise wrong("the automation is not a table of parameters")
-    lanes = []
-    for name, points in plain.items():
-        parameter = parameter_named(info, str(name))
+    lanes: dict[str, ParameterLane] = {}
+    for name, points in pairs:
         if not isinstance(points, list) or not all(map(_is_point, points)):
             raise wrong(f"{name} is not a list of [seconds, value]")
-        for _, value in points:
-            plain_value(info, parameter, float(value))
-        pairs = tuple((float(time_s), float(value)) for time_s, value in points)
-        lanes.append(ParameterLane(parameter=parameter.key, points=pairs))
-    return tuple(lanes)
+        try:
+            lane = _lane(info, name, points)
+        except ParameterError as error:
+            raise ParameterError(f"{path}: {error.message}", hint=error.hint, code=error.code) from error
+        if lane.parameter in lanes:
+            raise wrong(f"{lane.parameter} is there twice")
+        lanes[lane.parameter] = lane
+    return tuple(lanes.values())
+
+
+def _lane(info: PluginInfo, name: str, points: list[list[float]]) -> ParameterLane:
+    """Automation of one parameter, checked."""
+    parameter = parameter_named(info, name)
+    for _, value in points:
+        plain_value(info, parameter, float(value))
+    return ParameterLane(
+        parameter=parameter.key, points=tuple((float(time_s), float(value)) for time_s, value in points)
+    )
 
 
 def _is_point(point: object) -> bool:

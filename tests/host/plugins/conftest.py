@@ -44,9 +44,7 @@ def new_host(
 
     def make(**given: Any) -> PluginHost:
         policy = support.allowing(*plugin_fixtures.values())
-        made = PluginHost(
-            **{"catalog": fixture_catalog, "policy": policy, "limits": support.LIMITS, **given}
-        )
+        made = PluginHost(**{"catalog": fixture_catalog, "policy": policy, "limits": support.LIMITS, **given})
         hosts.append(made)
         return made
 

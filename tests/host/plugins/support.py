@@ -1,4 +1,4 @@
-"""What the tests of the plug-in host share: its catalog of fixtures, signals, and a look at what is left over."""
+"""What the tests of the plug-in host share: a catalog of fixtures, signals, and a look at what is left."""
 
 from __future__ import annotations
 
