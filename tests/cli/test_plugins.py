@@ -302,7 +302,7 @@ def test_names_that_are_wrong(run: Run, add: Make, song: Path, folder: Path, tmp
         rest = {"render": (song, "-o", "out.wav"), "save-state": ("out.state",)}.get(arguments[0], ())
         for name, code, said in (
             ("Maximiser", 2, "did you mean 'Maximizer'?"),
-            ("Twin", 2, "there are 2 plug-ins named 'Twin'"),
+            ("Twin", 2, "'Twin' may be 2 plug-ins"),
             ("Bad", 1, "the plug-in Bad cannot be used: the plug-in Bad crashed (SIGSEGV)"),
         ):
             _refused(run("plugins", *arguments, name, *rest), code, said, folder, "song.wav")

@@ -12,7 +12,7 @@ import pytest
 from mastering.audio import BLOCK_FRAMES, Audio, Samples
 from mastering.chain import Compressor, EqBand, Equalizer, External, ParameterLane, PluginRef, Step
 from mastering.errors import PluginCrashed, PluginError, PluginMisbehaved, PluginTimedOut
-from mastering.host.plugins import stage as stage_module
+from mastering.host.plugins import spool as spool_module
 from mastering.host.plugins.checks import Watch
 from mastering.host.plugins.host import PluginHost
 from mastering.host.plugins.process import PluginProcess
@@ -427,7 +427,7 @@ def test_a_long_song_goes_to_a_file(
     host: PluginHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     given = noise(2 * BLOCK_FRAMES + 77)
-    monkeypatch.setattr(stage_module, "MEMORY_BYTES", 1_000)
+    monkeypatch.setattr(spool_module, "MEMORY_BYTES", 1_000)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     through(host, "Test Latency", given)  # two warm processes are not needed: one is
     before = handles()
@@ -445,7 +445,7 @@ def test_a_long_song_goes_to_a_file(
 def test_a_failure_closes_the_file(
     new_host: Hosts, monkeypatch: pytest.MonkeyPatch, remains: Remains
 ) -> None:
-    monkeypatch.setattr(stage_module, "MEMORY_BYTES", 1_000)
+    monkeypatch.setattr(spool_module, "MEMORY_BYTES", 1_000)
     host = new_host()
     with pytest.raises(PluginMisbehaved):
         through(host, "Test Trouble", noise(100_000), parameters={"trouble": "NaN", "after": 1_600.0})
