@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from mastering.host.plugins.plainvalues import number_in
 from mastering.host.plugins.process import PluginProcess
 from mastering.host.plugins.scan import parameters_of
 from mastering.host.plugins.setting import with_settings
-from tests.host.plugins.support import LIMITS, noise, step_of, through
+from tests.host.plugins.support import noise, step_of, through
 
 
 @pytest.fixture
@@ -108,19 +107,6 @@ def test_every_parameter_reads_back_what_was_set(zam_host: PluginHost) -> None:
                     ((_, text),) = process.call("set", values=[[parameter.index, wanted]])["shown"]
                     tolerance = 0.51 if parameter.steps else 2e-6 * max(1.0, span)
                     assert number_in(text) == pytest.approx(wanted, abs=tolerance), (name, parameter, wanted)
-
-
-@pytest.fixture(scope="module")
-def zam_host(zam: Path) -> Iterator[PluginHost]:
-    from mastering.host.plugins.catalog import Catalog
-    from mastering.host.plugins.policy import Policy
-    from mastering.host.plugins.scan import scan
-
-    policy = Policy(folders=(str(zam),))
-    bundles = [zam / "ZaMaximX2.vst3", zam / "ZaMultiCompX2.vst3"]
-    catalog = Catalog().with_bundles(scan(bundles, Catalog(), policy, LIMITS))
-    with PluginHost(catalog, policy, LIMITS) as made:
-        yield made
 
 
 def test_a_step_with_a_parameter_there_is_not(host: PluginHost) -> None:

@@ -35,9 +35,10 @@ from mastering.host.plugins.policy import (
 from mastering.host.plugins.process import PluginProcess
 from mastering.host.plugins.scan import parameters_of, scan, scan_bundle
 from mastering.host.plugins.values import PluginInfo, Scanned, WorkerLimits
-from tests.host.plugins.support import LIMITS, Remains, allowing
+from tests.host.plugins.support import LIMITS, Remains, Timed, allowing
 
 BAD = WorkerLimits(load_s=1.0, answer_s=5.0)
+"""For what hangs."""
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_a_bundle_that_fails_is_recorded_with_its_reason(
     plugin_fixtures: dict[str, Path], remains: Remains, name: str, status: str, words: str
 ) -> None:
     bundle = plugin_fixtures[name]
-    entry = scan_bundle(bundle, allowing(bundle), BAD)
+    entry = scan_bundle(bundle, allowing(bundle), BAD if status == "timed_out" else LIMITS)
     assert (entry.status, entry.plugins) == (status, ())
     assert words in entry.reason
     assert name in entry.reason
@@ -103,12 +104,8 @@ def test_a_bundle_that_fails_is_recorded_with_its_reason(
     remains.check()
 
 
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [("empty folder", ""), ("text file", ""), ("not a plug-in", "")],
-    ids=lambda x: x or "_",
-)
-def test_what_is_no_plugin_is_refused(tmp_path: Path, name: str, reason: str) -> None:
+@pytest.mark.parametrize("name", ["empty folder", "text file", "not a plug-in"])
+def test_what_is_no_plugin_is_refused(tmp_path: Path, name: str) -> None:
     bundle = tmp_path / "X.vst3"
     if name == "text file":
         bundle.write_text("not a plug-in")
@@ -117,7 +114,7 @@ def test_what_is_no_plugin_is_refused(tmp_path: Path, name: str, reason: str) ->
         library.mkdir(parents=True)
         if name == "not a plug-in":
             (library / "X.so").write_bytes(b"\x7fELF" + bytes(100))
-    entry = scan_bundle(bundle, allowing(bundle), BAD)
+    entry = scan_bundle(bundle, allowing(bundle), LIMITS)
     assert entry.status == "refused"
     assert entry.reason
 
@@ -221,12 +218,10 @@ def test_a_slow_plugin_takes_no_longer_than_agreed(
     assert "Test Trouble" in entry.reason
 
 
-def test_the_real_ones_in_time(zam: Path, own_files: Path, remains: Remains) -> None:
+def test_the_real_ones_in_time(zam_scan: Timed, own_files: Path) -> None:
     """All bundles of zam-plugins, those that spin and those that crash included."""
-    started_s = time.monotonic()
-    entries = list(scan(find_bundles([zam]), Catalog(), Policy(folders=(str(zam),)), WorkerLimits()))
-    took_s = time.monotonic() - started_s
-    assert took_s < 90.0
+    entries = zam_scan.entries
+    assert zam_scan.seconds < 90.0
     assert len(entries) >= 17
     by_name = {Path(entry.path).stem: entry for entry in entries}
     assert sum(entry.status == "ok" for entry in entries) >= len(entries) - 3
@@ -239,11 +234,9 @@ def test_the_real_ones_in_time(zam: Path, own_files: Path, remains: Remains) -> 
         assert plugin.state_round_trips
         assert plugin.parameters
     assert 2 not in by_name["ZamEQ2"].plugins[0].channels
-    save_catalog(Catalog().with_bundles(entries))
-    started_s = time.monotonic()
-    assert load_catalog() == Catalog().with_bundles(entries)
-    assert time.monotonic() - started_s < 2.0
-    remains.check()
+    catalog = Catalog().with_bundles(entries)
+    save_catalog(catalog)
+    assert load_catalog() == catalog
 
 
 # The cache
@@ -252,7 +245,7 @@ def test_the_real_ones_in_time(zam: Path, own_files: Path, remains: Remains) -> 
 def test_what_is_known_is_not_loaded_again(
     plugin_fixtures: dict[str, Path], fixture_catalog: Catalog, no_processes: Callable[[], None]
 ) -> None:
-    bad = scan_bundle(plugin_fixtures["CrashOnLoad"], allowing(plugin_fixtures["CrashOnLoad"]), BAD)
+    bad = scan_bundle(plugin_fixtures["CrashOnLoad"], allowing(plugin_fixtures["CrashOnLoad"]), LIMITS)
     known = fixture_catalog.with_bundles([bad])
     no_processes()
     paths = [Path(entry.path) for entry in known.bundles]

@@ -224,26 +224,16 @@ def test_nothing_of_the_last_song_is_heard(new_host: Hosts, name: str) -> None:
     assert np.array_equal(through(new_host(), name, given), first)
 
 
-def test_real_plugins_repeat_their_state_bit_for_bit(zam: Path, new_host: Hosts) -> None:
-    from mastering.host.plugins.catalog import Catalog
-    from mastering.host.plugins.policy import Policy
-    from mastering.host.plugins.scan import scan
-
-    policy = Policy(folders=(str(zam),))
-    bundles = [zam / "ZaMaximX2.vst3", zam / "ZaMultiCompX2.vst3"]
-    catalog = Catalog().with_bundles(scan(bundles, Catalog(), policy))
-    host, given = new_host(catalog=catalog, policy=policy), noise(60_000)
+def test_real_plugins_repeat_their_state_bit_for_bit(zam_host: PluginHost, new_host: Hosts) -> None:
+    catalog, given = zam_host.catalog, noise(60_000)
+    elsewhere = new_host(catalog=catalog, policy=zam_host.policy)
     settings: dict[str, dict[str, Any]] = {
-        "ZaMaximX2": {"parameters": {"thresh": -12.0, "release": 40.0}},
-        "ZaMultiCompX2": {"raw_parameters": {catalog.find("ZaMultiCompX2").parameters[3].key: 0.31}},
+        "ZaMaximX2": {"parameters": {"threshold": -12.0, "release": 40.0}},
+        "ZaMultiCompX2": {"parameters": {"zamcomp_2_on": True, "threshold_2": -40.0, "makeup_2": 3.3}},
     }
     for name, chosen in settings.items():
-        info = host.catalog.find(name)
-        assert info.repeatable
-        assert info.state_round_trips
-        out = through(host, name, given, **chosen)
-        state = state_data(host, info, step_of(host, name, **chosen))
-        assert np.array_equal(
-            through(new_host(catalog=catalog, policy=policy), name, given, state=text(state)), out
-        )
-        assert np.array_equal(through(host, name, given, **chosen), out)
+        out = through(zam_host, name, given, **chosen)
+        state = state_data(zam_host, catalog.find(name), step_of(zam_host, name, **chosen))
+        assert np.array_equal(through(elsewhere, name, given, state=text(state)), out)
+        assert np.array_equal(through(zam_host, name, given, **chosen), out)
+        assert not np.array_equal(through(zam_host, name, given), out)
