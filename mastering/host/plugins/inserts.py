@@ -204,14 +204,18 @@ def captured(host: PluginHost, inserts: Sequence[Insert]) -> tuple[Insert, ...]:
 
 def placed(matched: Sequence[Step], inserts: Sequence[Insert], host: PluginHost) -> tuple[Step, ...]:
     """A matched chain's steps with the inserts that do not come before it; said where one has no place."""
-    steps = list(matched)
+    steps, earlier = list(matched), list[Step]()
     for insert in inserts:
         if insert.at == "pre":
             continue
         side, _, kind = insert.at.partition(":")
         places = [number for number, step in enumerate(steps) if step.kind == kind]
         if places:
-            steps.insert(places[0] + (1 if side == "after" else 0), insert.step)
+            place = places[0] + (1 if side == "after" else 0)
+            while side == "after" and place < len(steps) and steps[place] in earlier:
+                place += 1
+            steps.insert(place, insert.step)
+            earlier.append(insert.step)
             continue
         if kind not in ("", "limiter"):
             message = f"The chain has no {kind.replace('_', ' ')}: {insert.step.plugin.name} went to its end."

@@ -15,6 +15,7 @@ from mastering.audio import Audio
 from mastering.chain import PluginRef
 from mastering.errors import PluginCrashed, PluginForbidden, PluginNotFound
 from mastering.host.plugins import host as host_module
+from mastering.host.plugins import warm as warm_module
 from mastering.host.plugins.bundles import digest
 from mastering.host.plugins.catalog import Catalog
 from mastering.host.plugins.host import PluginHost
@@ -190,7 +191,7 @@ def test_another_format_is_another_plugin(new_host: Hosts) -> None:
 def test_processes_are_kept_warm_and_bounded(
     new_host: Hosts, monkeypatch: pytest.MonkeyPatch, remains: Remains
 ) -> None:
-    monkeypatch.setattr(host_module, "MOST_WARM", 2)
+    monkeypatch.setattr(warm_module, "MOST", 2)
     host, before = new_host(), children()
     infos = [host.catalog.find(name) for name in ("Test Latency", "Test Echo", "Test Mono")]
     pids = []
