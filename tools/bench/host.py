@@ -186,7 +186,8 @@ def _difference(host: PluginHost, path: str, name: str) -> str:
     """Isolated against in-process on ten seconds."""
     code = (
         "import sys, numpy as np, pedalboard\n"
-        "x = np.load(sys.argv[2]); y = pedalboard.load_plugin(sys.argv[1]).process(x, 44100, buffer_size=2048, reset=True)\n"
+        "plugin = pedalboard.load_plugin(sys.argv[1])\n"
+        "y = plugin.process(np.load(sys.argv[2]), 44100, buffer_size=2048, reset=True)\n"
         "np.save(sys.argv[3], y)"
     )
     samples = _music(1 / 6)
