@@ -214,7 +214,8 @@ class _Run:
         self._pre: tuple[Step, ...] = ()
         self._watch = _Stopwatch()
         self._stack = contextlib.ExitStack()
-        self._plugins = plugins or self._stack.enter_context(PluginHost())
+        self._plugins = (plugins or self._stack.enter_context(PluginHost())).for_one()
+        self._hosts = [self._plugins.for_one() for _ in pairs]
         self._references: list[Reference] = []
 
     def deliver(self) -> list[Report]:
@@ -309,7 +310,7 @@ class _Run:
             separated = self._separator.separate(
                 song.source, on_progress=lambda share: self._progress("separate", share)
             )
-        return Resummed(song.source, separated.parts, stems.chains, self._plugins)
+        return Resummed(song.source, separated.parts, stems.chains, self._hosts[0])
 
     def _refuse_stems(self) -> None:
         if self._separator is not None:
@@ -396,7 +397,10 @@ class _Run:
         if not self._pre:
             return heard
         with self._watch.stage("render"):
-            sources = [Rendered(source, self._pre, plugins=self._plugins) for source, _ in heard]
+            sources = [
+                Rendered(source, self._pre, plugins=host)
+                for (source, _), host in zip(heard, self._hosts, strict=True)
+            ]
             return [(source, analyse(source, threads=2)) for source in sources]
 
     def _remix(self, song: Song, request: MatchRequest) -> tuple[AudioSource, Features]:
@@ -423,11 +427,11 @@ class _Run:
     def _render(self, songs: Sequence[Song], steps: tuple[Step, ...]) -> list[Track]:
         """What was heard of the songs, through a chain's steps."""
         spec, tracks = self._job.delivery, []
-        for song, source in zip(songs, self._heard, strict=True):
+        for song, source, host in zip(songs, self._heard, self._hosts, strict=True):
             rate = spec.sample_rate or nearest_rate(spec.container, song.source.sample_rate)
-            rendered = Rendered(source, steps, rate, self._plugins)
+            rendered = Rendered(source, steps, rate, host)
             held = Held(rendered, HOLD_BYTES // len(songs))
-            tracks.append(Track(song=song, rendered=rendered, held=held))
+            tracks.append(Track(song=song, rendered=rendered, held=held, plugins=host))
         return tracks
 
     def _loop(self, tracks: Sequence[Track], match: MatchResult) -> LevelLoop:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mastering.assess import input_notices, refuse_unmeasurable
-from mastering.errors import AudioFileError
 from mastering.io.files import CACHE_BYTES, FileSource, open_source
 from mastering.io.metadata import Metadata
-from mastering.io.tags import read_metadata
+from mastering.io.tags import metadata_or_notice
 from mastering.measure.envelope import Envelope
 from mastering.measure.features import Features, analyse
 from mastering.notice import Notice
@@ -134,7 +133,7 @@ def _song(
     watched = meter.watch(source)
     before = analyse(watched, threads=threads)
     refuse_unmeasurable(path, before, "the input")
-    metadata, unread = _metadata_of(path)
+    metadata, unread = metadata_or_notice(path)
     return Song(
         source=source,
         output=output,
@@ -186,11 +185,3 @@ def _taken_apart(
         separated, mix, on_progress=lambda share: progress(_SEPARATING + (1.0 - _SEPARATING) * share)
     )
     return separated, heard
-
-
-def _metadata_of(path: Path) -> tuple[Metadata, tuple[Notice, ...]]:
-    """Tags of a file; damaged ones are left out with a notice, for the music may be fine all the same."""
-    try:
-        return read_metadata(path), ()
-    except AudioFileError as error:
-        return Metadata(), (Notice(code=error.code, message=f"{error.message}; they were not carried over."),)

@@ -33,11 +33,18 @@ _LIBRARIES_OF_STEMS = ("torch", "demucs")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """A song after the chain's steps: rendered anew for each pass, or held in memory."""
+    """A song after the chain's steps: rendered anew for each pass, or held in memory.
+
+    Args:
+        song: the song.
+        rendered, held: its sound.
+        plugins: ran its external plug-ins.
+    """
 
     song: Song
     rendered: Rendered
     held: Held
+    plugins: PluginHost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +64,7 @@ class Writeup:
     Args:
         job: what was asked for.
         references: what was matched.
-        plugins: ran external plug-ins.
+        plugins: has to tell what concerns all songs.
         remixed: the song whose stems were matched.
         album: songs share one decision.
         separated: a separator took the songs apart.
@@ -93,7 +100,7 @@ class Writeup:
         """
         job, song, match = self.job, track.song, decision.match
         spec = replace(job.delivery, sample_rate=track.held.sample_rate)
-        chain = replace(chain, steps=as_rendered(chain.steps, self.plugins))
+        chain = replace(chain, steps=as_rendered(chain.steps, track.plugins))
         return Report(
             input_name=song.source.path.name,
             output_name=song.output.name,
@@ -106,12 +113,12 @@ class Writeup:
             after=after,
             references=tuple(reference.features for reference in self.references),
             match=match,
-            recipe=Recipe(chain=chain, delivery=spec, stems=self._stem_chains(decision)),
+            recipe=Recipe(chain=chain, delivery=spec, stems=self._stem_chains(decision, track.plugins)),
             checks=self._checks(after, spec, decision, song.source.duration_s),
             notices=(
                 *song.notices,
                 *self._own_notices(track),
-                *self.plugins.notices,
+                *dict.fromkeys((*self.plugins.notices, *track.plugins.notices)),
                 *(self.remixed.match.notices if self.remixed else ()),
                 *(match.notices if match else ()),
                 *decision.missed,
@@ -131,12 +138,12 @@ class Writeup:
             return (album_check(decision.album_lufs, wanted_lufs, spec), *checks)
         return checks
 
-    def _stem_chains(self, decision: Decision) -> StemChains | None:
+    def _stem_chains(self, decision: Decision, plugins: PluginHost) -> StemChains | None:
         """What the recipe says about stems: nothing where none of them changes."""
         chains = self.remixed.match.chains if self.remixed is not None else decision.stems
         if chains is None or not chains.chains:
             return None
-        each = (replace(chain, steps=as_rendered(chain.steps, self.plugins)) for chain in chains.chains)
+        each = (replace(chain, steps=as_rendered(chain.steps, plugins)) for chain in chains.chains)
         return replace(chains, chains=tuple(each))
 
     def _versions(self) -> Iterator[tuple[str, str]]:

@@ -36,8 +36,8 @@ def master_entry(source: Path, output: Path, status: str, report: Report) -> dic
         "input": str(source),
         "output": str(output),
         "status": status,
-        "before": _features(report.before),
-        "after": _features(report.after),
+        "before": features_entry(report.before),
+        "after": features_entry(report.after),
         "chain": to_plain(report.recipe.chain),
         "checks": to_plain(report.checks),
         "notices": to_plain(all_notices(report)),
@@ -66,13 +66,13 @@ def measurement(source: Path, features: Features, notices: tuple[Notice, ...]) -
     """What `measure` says about a file."""
     return {
         "input": str(source),
-        "features": _features(features),
+        "features": features_entry(features),
         "notices": to_plain(notices),
         "error": None,
     }
 
 
-def _features(features: Features) -> Any:
+def features_entry(features: Features) -> Any:
     """The measurements without the chunks: 2,600 numbers that only a matcher reads."""
     plain = to_plain(features)
     del plain["chunks"]

@@ -10,6 +10,7 @@ from mastering.errors import AudioFileError
 __all__ = ["MidiSong", "read_midi"]
 
 _LARGEST_BYTES = 64 * 2**20
+_DAMAGED = "it is damaged or no MIDI file"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,19 +38,18 @@ def read_midi(path: Path) -> MidiSong:
         if path.stat().st_size > _LARGEST_BYTES:
             raise ValueError("larger than any song")
         file = mido.MidiFile(path)
+        if file.ticks_per_beat <= 0:
+            raise ValueError("timed in frames of film")
         now_s, events = 0.0, []
         for message in file:
             now_s += message.time
             if not message.is_meta and message.type != "sysex":
                 events.append((now_s, bytes(message.bytes())))
-    except OSError as error:
-        reason = error.strerror or "it is damaged or no MIDI file"
+    except Exception as error:  # mido lets through whatever damaged bytes lead to
+        unreadable = getattr(error, "strerror", None)
+        reason = f"it cannot be read as MIDI: {str(unreadable).lower()}" if unreadable else _DAMAGED
         raise AudioFileError(
-            f"{path}: it cannot be read as MIDI: {str(reason).lower()}", hint="Export it again.", code="midi"
-        ) from error
-    except (ValueError, KeyError, IndexError, EOFError, TypeError) as error:
-        raise AudioFileError(
-            f"{path}: it is damaged or no MIDI file",
+            f"{path}: {reason}",
             hint="Export it again as a standard MIDI file.",
             code="midi",
         ) from error

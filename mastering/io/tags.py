@@ -21,8 +21,17 @@ from mastering.io import bwf, riff, tagmaps
 from mastering.io.metadata import Broadcast, Metadata
 from mastering.io.tagformats import fill, from_tags, id3_bytes, kept, parse_id3
 from mastering.measure.features import Features
+from mastering.notice import Notice
 
-__all__ = ["read_metadata", "write_metadata"]
+__all__ = ["metadata_or_notice", "read_metadata", "write_metadata"]
+
+
+def metadata_or_notice(path: Path) -> tuple[Metadata, tuple[Notice, ...]]:
+    """Tags of a file; damaged ones are left out with a notice, for the music may be fine all the same."""
+    try:
+        return read_metadata(path), ()
+    except AudioFileError as error:
+        return Metadata(), (Notice(code=error.code, message=f"{error.message}; they were not carried over."),)
 
 
 def read_metadata(path: str | Path) -> Metadata:

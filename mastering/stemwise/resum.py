@@ -39,9 +39,10 @@ class Resummed:
         plugins: PluginHost | None = None,
     ) -> None:
         self._source = source
-        self._plugins = plugins
         self._changed = [
-            (parts[chain.stem], chain) for chain in chains if chain.changes and chain.stem in parts
+            (parts[chain.stem], Rendered(parts[chain.stem], chain.steps, plugins=plugins), chain)
+            for chain in chains
+            if chain.changes and chain.stem in parts
         ]
         self.sample_rate = source.sample_rate
         self.channels = source.channels
@@ -52,7 +53,7 @@ class Resummed:
         if not self._changed:
             yield from self._source.blocks()
             return
-        changes = [prefetched(_change(part, chain, self._plugins), depth=2) for part, chain in self._changed]
+        changes = [prefetched(_change(*changed), depth=2) for changed in self._changed]
         for block, *added in zip(self._source.blocks(), *changes, strict=True):
             total = block.copy()
             for change in added:
@@ -60,13 +61,12 @@ class Resummed:
             yield total
 
 
-def _change(part: AudioSource, chain: StemChain, plugins: PluginHost | None) -> Iterator[Samples]:
+def _change(part: AudioSource, rendered: Rendered, chain: StemChain) -> Iterator[Samples]:
     """What a chain adds to the sum of all stems: the stem after it, minus the stem."""
     gain = np.float32(db_to_gain(chain.gain_db))
     if not chain.steps:
         for block in part.blocks():
             yield block * (gain - np.float32(1.0))
         return
-    rendered = Rendered(part, chain.steps, plugins=plugins)
     for before, after in zip(part.blocks(), rendered.blocks(), strict=True):
         yield after * gain - before

@@ -22,6 +22,7 @@ from typing import Any
 from mastering.chain import Limiter, MasteringChain
 from mastering.cli import main
 from mastering.errors import AudioFileError, EnvironmentProblem
+from mastering.host.plugins.host import PluginHost
 from mastering.jobspec import MasterJob, Progress, ignore_progress
 from mastering.measure.features import Features
 from mastering.notice import Notice
@@ -134,7 +135,12 @@ def _write(output: Path, force: bool) -> None:
 
 
 def master_file(
-    source: Path, output: Path, job: MasterJob, *, progress: Progress = ignore_progress
+    source: Path,
+    output: Path,
+    job: MasterJob,
+    *,
+    plugins: PluginHost | None = None,
+    progress: Progress = ignore_progress,
 ) -> Report:
     SEEN.append(("master_file", job))
     _behave(source, output, progress)
@@ -142,14 +148,25 @@ def master_file(
     return report(source, output, job.delivery)
 
 
-def plan_file(source: Path, output: Path, job: MasterJob, *, progress: Progress = ignore_progress) -> Report:
+def plan_file(
+    source: Path,
+    output: Path,
+    job: MasterJob,
+    *,
+    plugins: PluginHost | None = None,
+    progress: Progress = ignore_progress,
+) -> Report:
     SEEN.append(("plan_file", job))
     _behave(source, output, progress)
     return report(source, output, job.delivery)
 
 
 def master_album(
-    pairs: Sequence[tuple[Path, Path]], job: MasterJob, *, progress: Progress = ignore_progress
+    pairs: Sequence[tuple[Path, Path]],
+    job: MasterJob,
+    *,
+    plugins: PluginHost | None = None,
+    progress: Progress = ignore_progress,
 ) -> list[Report]:
     SEEN.append(("master_album", pairs))
     for source, output in pairs:
@@ -160,7 +177,11 @@ def master_album(
 
 
 def plan_album(
-    pairs: Sequence[tuple[Path, Path]], job: MasterJob, *, progress: Progress = ignore_progress
+    pairs: Sequence[tuple[Path, Path]],
+    job: MasterJob,
+    *,
+    plugins: PluginHost | None = None,
+    progress: Progress = ignore_progress,
 ) -> list[Report]:
     SEEN.append(("plan_album", pairs))
     for source, output in pairs:

@@ -18,6 +18,7 @@ import pytest
 from click.testing import Result
 
 from mastering.chain import PluginRef
+from mastering.cli.plugins.describing import default_text, range_text
 from mastering.cli.plugins.options import complete_plugins
 from mastering.cli.signals import Interrupted
 from mastering.host.plugins.bundles import PATH_VARIABLE, digest, fingerprint
@@ -247,8 +248,28 @@ def test_show_has_everything(run: Run, add: Make) -> None:
     assert rows[5].split() == ["voices", "Voices", "1..5", "in", "5", "steps", "3"]
     assert "1 more parameter not meant to be set" in rows[6]
     everything = run("plugins", "show", "VST3-Alpha-1", "--all").stdout
-    assert "meter      Meter      0..40 dB        0 dB  (not to be set)" in everything
+    assert "meter      Meter      0..40 dB         0 dB  (not to be set)" in everything
     assert "not meant" not in everything
+
+
+@pytest.mark.parametrize(
+    ("parameter", "shown"),
+    [
+        ({"unit": "dB", "low": -60.0, "high": 12.0, "default_text": "-0.000001"}, "0 dB"),
+        ({"unit": "dB", "low": -60.0, "high": 12.0, "default_text": "-0.0"}, "0 dB"),
+        ({"unit": "ms", "low": 1.0, "high": 100.0, "default_text": "25.000000"}, "25 ms"),
+        ({"default_text": " 1.5 kHz "}, "1.5 kHz"),
+        ({"boolean": True, "default_raw": 1.0, "default_text": "1"}, "on"),
+        ({"choices": ("Zero",), "unit": "Zero", "default_text": "Zero"}, "Zero"),
+    ],
+)
+def test_first_values_without_zeros(parameter: dict[str, Any], shown: str) -> None:
+    assert default_text(PluginParameter(key="x", index=0, name="X", **parameter)) == shown
+
+
+def test_many_choices_are_cut_short() -> None:
+    many = PluginParameter(key="x", index=0, name="X", choices=tuple(f"P{n}" for n in range(40)))
+    assert range_text(many) == "P0, P1, P2, P3, P4, P5 ... (40 choices)"
 
 
 def test_show_finds_presets_and_keeps_to_its_folders(
@@ -281,7 +302,7 @@ def test_names_that_are_wrong(run: Run, add: Make, song: Path, folder: Path, tmp
         rest = {"render": (song, "-o", "out.wav"), "save-state": ("out.state",)}.get(arguments[0], ())
         for name, code, said in (
             ("Maximiser", 2, "did you mean 'Maximizer'?"),
-            ("Twin", 2, "there are 2 plug-ins named 'Twin'"),
+            ("Twin", 2, "'Twin' may be 2 plug-ins"),
             ("Bad", 1, "the plug-in Bad cannot be used: the plug-in Bad crashed (SIGSEGV)"),
         ):
             _refused(run("plugins", *arguments, name, *rest), code, said, folder, "song.wav")
@@ -559,8 +580,7 @@ def test_a_bundle_that_changed_is_scanned_again(run: Run, add: Make, song: Path,
     path = add("Alpha")
     path.write_bytes(b"another version, and no library")
     result = run("plugins", "render", "Alpha", song, "-o", "out.wav")
-    _refused(result, 1, f"{path} has changed: scanned in", folder, "song.wav")
-    assert "it cannot be used" in _text(result)
+    _refused(result, 1, f"{path} has changed, and it cannot be used", folder, "song.wav")
     entry = load_catalog().bundle(path)
     assert entry is not None
     assert entry.status == "refused"

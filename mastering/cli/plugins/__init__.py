@@ -2,7 +2,8 @@
 
 `scan`, `list`, `show`, `render`, `save` (presets and states) and `words` (allow, forbid) are commands,
 imported when they are asked for. Shared: `options`, `finding` (what a NAME means), `setup` (settings to a
-step), `describing` (plug-ins as text and as JSON); `render_task` is the work of `render`.
+step), `describing` (plug-ins as text and as JSON); `render_task` is the work of `render`,
+`rendering` what is said of it, `files` writes.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ __all__ = [
 _CHANNELS = {1: "mono", 2: "stereo"}
 _SCAN_RATE_HZ = 44_100
 _MOST_CHOICES = 6
+_NOTHING = 1e-6
 
 
 def plural(count: int, word: str) -> str:
@@ -112,7 +113,10 @@ def default_text(parameter: PluginParameter) -> str:
         number = float(text)
     except ValueError:
         return clean(text)
-    return clean(f"{number + 0.0:g} {parameter.unit}".rstrip())
+    span = 0.0 if parameter.low is None or parameter.high is None else parameter.high - parameter.low
+    if abs(number) <= _NOTHING * span:
+        number = 0.0  # also what conversions leave of a zero, and its sign
+    return clean(f"{number:g} {parameter.unit}".rstrip())
 
 
 def plugin_document(plugin: PluginInfo, allowed: str) -> dict[str, Any]:

@@ -110,14 +110,14 @@ def _with_scan(catalog: Catalog, policy: Policy, bundle: Path, limits: WorkerLim
     if entry.status == "not_allowed":
         raise PluginForbidden(entry.reason, hint=f"If you trust it: tonmeister plugins allow '{bundle}'")
     why = "has changed" if known else "is not in the catalog yet"
-    tell(f"{bundle} {why}: scanned in {entry.seconds:.1f} s.")
     catalog = catalog.with_bundles([entry])
     with contextlib.suppress(TonmeisterError, OSError):  # it is found again next time
         save_catalog(catalog)
     if entry.status != "ok":
         raise PluginError(
-            f"{bundle}: it cannot be used: {entry.reason}",
+            f"{bundle} {why}, and it cannot be used: {entry.reason}",
             hint="Look for a newer version of it.",
             code=f"plugin_{entry.status}",
         )
+    tell(f"{bundle} {why}: scanned in {entry.seconds:.1f} s.")
     return catalog

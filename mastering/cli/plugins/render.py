@@ -19,7 +19,8 @@ from mastering.cli.plugins.options import (
     name_argument,
     setting_options,
 )
-from mastering.cli.plugins.render_task import RenderTask, failed_render
+from mastering.cli.plugins.render_task import RenderTask
+from mastering.cli.plugins.rendering import failed_render
 from mastering.cli.plugins.setup import Setup
 from mastering.cli.progress import open_board
 from mastering.cli.runner import Result, collect
@@ -45,9 +46,8 @@ class _Percent(click.FloatRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The number."""
-        return super().convert(
-            value.strip().removesuffix("%") if isinstance(value, str) else value, param, ctx
-        )
+        plain: Any = value.strip().removesuffix("%") if isinstance(value, str) else value
+        return super().convert(plain, param, ctx)
 
 
 @click.command("render", cls=Command, epilog=_EXAMPLES + EXIT_CODES_HELP)
@@ -152,5 +152,4 @@ def _task(options: dict[str, Any]) -> RenderTask:
         tail_s=options["tail_s"],
         force=options["force"],
         downmix=options["downmix"],
-        quiet=options["quiet"] or options["as_json"],
     )

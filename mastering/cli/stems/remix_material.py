@@ -82,7 +82,9 @@ def open_recording(
     from mastering.io.files import open_source
 
     source = stack.enter_context(open_source(path, downmix=downmix))
-    metadata, unread = _metadata_of(path)
+    from mastering.io.tags import metadata_or_notice
+
+    metadata, unread = metadata_or_notice(path)
     parts: Mapping[str, AudioSource] = {"mix": source}
     separated_by, notices = None, (*source.notices, *unread)
     if spec.stems:
@@ -116,7 +118,9 @@ def open_folder(folder: Path, spec: Remix, *, downmix: bool, stack: contextlib.E
     files = {name: path for name, path in files.items() if path not in left_out}
     spec.check_names(files)
     sources = {name: stack.enter_context(open_source(path, downmix=downmix)) for name, path in files.items()}
-    metadata, unread = _metadata_of(next(iter(files.values())))
+    from mastering.io.tags import metadata_or_notice
+
+    metadata, unread = metadata_or_notice(next(iter(files.values())))
     own = [notice for source in sources.values() for notice in source.notices]
     mixes = [
         Notice(code="mix_left_out", message=f"{path.name} is taken for the mix and left out.")
@@ -189,13 +193,3 @@ def _stem_files(folder: Path) -> dict[str, Path]:
             )
         found[name] = path
     return found
-
-
-def _metadata_of(path: Path) -> tuple[Metadata, tuple[Notice, ...]]:
-    from mastering.io.metadata import Metadata
-    from mastering.io.tags import read_metadata
-
-    try:
-        return read_metadata(path), ()
-    except AudioFileError as error:
-        return Metadata(), (Notice(code=error.code, message=f"{error.message}; they were not carried over."),)

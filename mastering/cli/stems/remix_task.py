@@ -9,27 +9,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mastering.cli.documents import features_entry
 from mastering.cli.memory import keep_freed_memory
 from mastering.cli.stems.remix_material import Material, Wish, open_folder, open_recording
 from mastering.cli.stems.tasks import LABELS, StemsDone
+from mastering.cli.writing import Progress, Watched, delivery_notices, room_db
 from mastering.errors import AudioFileError, EnvironmentProblem
 from mastering.notice import Notice
 from mastering.report.wording import clean, number
 
 if TYPE_CHECKING:
-    from mastering.audio import AudioSource
     from mastering.measure.features import Features
     from mastering.target import DeliverySpec
     from stems.remix.mix import Remixed
     from stems.remix.values import Remix
 
 __all__ = ["RemixTask", "failed_remix"]
-
-_FULL_SCALE_DBTP = 0.0
-_MARGIN_DB = 0.05
-"""How far below full scale the one gain goes: dither and rounding take less."""
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,10 +142,10 @@ class RemixTask:
         from stems.remix.values import Remix
 
         spec = self.delivery
-        before = analyse(_Watched(material.original or remix(material.parts, Remix()), "measure", progress))
+        before = analyse(Watched(material.original or remix(material.parts, Remix()), "measure", progress))
         rate = nearest_rate(spec.container, remixed.sample_rate)
         held = Held(Rendered(remixed, (), rate))
-        gain_db = 0.0 if spec.bit_depth == 32 else _room_db(held, before, progress)
+        gain_db = 0.0 if spec.bit_depth == 32 else room_db(Watched(held, "render", progress), before)
         exact = self.spec.unity and gain_db == 0.0 and rate == remixed.sample_rate
         with open_writer(
             self.output,
@@ -164,43 +159,18 @@ class RemixTask:
             frames=held.frames,
         ) as writer:
             gain = db_to_gain(gain_db)
-            for block in _Watched(held, "write", progress).blocks():
+            for block in Watched(held, "write", progress).blocks():
                 writer.write(block if gain_db == 0.0 else (block * gain).astype(block.dtype))
             with open_written(writer.finish(), spec.container) as written:
-                after = analyse(_Watched(written, "verify", progress))
+                after = analyse(Watched(written, "verify", progress))
             ratio = rate / remixed.sample_rate * 100.0 / self.spec.tempo_percent
             writer.commit(metadata=material.metadata, loudness=after, rate_ratio=ratio)
-        return before, after, tuple(_delivery_notices(gain_db, rate, remixed.sample_rate, spec)), gain_db
-
-
-class _Watched:
-    """A source whose blocks count as progress of a stage."""
-
-    def __init__(self, source: AudioSource, stage: str, progress: Progress) -> None:
-        self._source, self._stage, self._progress = source, stage, progress
-        self.sample_rate, self.channels, self.frames = source.sample_rate, source.channels, source.frames
-
-    def blocks(self) -> Iterator[Any]:
-        done = 0
-        for block in self._source.blocks():
-            yield block
-            done += block.shape[1]
-            self._progress(self._stage, done / max(1, self.frames))
-
-
-def _room_db(held: AudioSource, before: Features, progress: Progress) -> float:
-    """One gain for a true peak above full scale; an input that was above it already may stay as high."""
-    from mastering.measure.peaks import TruePeakMeter
-
-    meter = TruePeakMeter(held.channels)
-    for block in _Watched(held, "render", progress).blocks():
-        meter.push(block)
-    peaks = meter.result()
-    allowed_dbtp = _FULL_SCALE_DBTP
-    if before.sample_peak_dbfs <= 0.0 and peaks.sample_peak_dbfs <= 0.0:
-        allowed_dbtp = max(allowed_dbtp, before.true_peak_dbtp)
-    over_db = peaks.true_peak_dbtp - allowed_dbtp
-    return -(over_db + _MARGIN_DB) if over_db > 0.0 else 0.0
+        return (
+            before,
+            after,
+            tuple(delivery_notices("The remix", gain_db, rate, remixed.sample_rate, spec)),
+            gain_db,
+        )
 
 
 def _loudness_notices(spec: Remix, remixed: Remixed) -> Iterator[Notice]:
@@ -211,22 +181,6 @@ def _loudness_notices(spec: Remix, remixed: Remixed) -> Iterator[Notice]:
         yield Notice(
             code="loudness_not_kept",
             message=f"Keeping the loudness would take more than {abs(gain_db):g} dB; it got {gain_db:+g} dB.",
-        )
-
-
-def _delivery_notices(
-    gain_db: float, rate: int, source_rate: int, delivery: DeliverySpec
-) -> Iterator[Notice]:
-    if gain_db != 0.0:
-        yield Notice(
-            code="gain_for_peaks",
-            message=f"The remix peaks above full scale: the whole was turned down by {-gain_db:.2f} dB; "
-            "--bit-depth 32 keeps it as it is.",
-        )
-    if rate != source_rate:
-        yield Notice(
-            code="rate_changed",
-            message=f"{delivery.container} does not take {source_rate} Hz; delivered at {rate} Hz.",
         )
 
 
@@ -247,8 +201,8 @@ def _entry(
         "status": "remixed",
         "remix": to_plain(saved),
         **gains,
-        "before": _features(before),
-        "after": _features(after),
+        "before": features_entry(before),
+        "after": features_entry(after),
         "notices": to_plain(notices),
         "seconds": round(seconds, 3),
         "error": None,
@@ -267,14 +221,6 @@ def failed_remix(task: RemixTask, code: str, message: str, hint: str) -> dict[st
         "seconds": 0.0,
         "error": {"code": code, "message": message, "hint": hint},
     }
-
-
-def _features(features: Features) -> Any:
-    from mastering.codec import to_plain
-
-    plain = to_plain(features)
-    del plain["chunks"]
-    return plain
 
 
 def _text(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mastering.cli.failures import Failure
 from mastering.cli.stems.outputs import Place
 from mastering.codec import to_plain
-from mastering.errors import AudioFileError, ParameterError
+from mastering.errors import ParameterError
 from mastering.notice import Notice
 from mastering.report.wording import clean, number, percent
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from mastering.audio import AudioSource
     from mastering.cli.stems.delivery import Format, Written
     from mastering.io.files import FileSource
-    from mastering.io.metadata import Metadata
     from stems.device import Device
     from stems.separate import Separation, Separator
 
@@ -108,6 +107,7 @@ class StemsTask:
             os.environ["OMP_NUM_THREADS"] = str(self.threads)  # read when PyTorch is imported
         from mastering.cli.stems.delivery import refuse_existing, write_stems
         from mastering.io.files import open_source
+        from mastering.io.tags import metadata_or_notice
 
         with open_source(self.source, downmix=self.downmix) as source:
             self._check_rate(source)
@@ -116,7 +116,7 @@ class StemsTask:
             separated = separator.separate(source, on_progress=lambda share: progress("separate", share))
             parts = self._parts(separated)
             outputs = self._outputs(tuple(parts), separated.info.model)
-            metadata, unread = _metadata_of(self.source)
+            metadata, unread = metadata_or_notice(self.source)
             written = write_stems(
                 parts,
                 outputs,
@@ -282,13 +282,3 @@ def failed_separation(source: Path, failure: Failure) -> dict[str, Any]:
         "seconds": None,
         "error": error,
     }
-
-
-def _metadata_of(path: Path) -> tuple[Metadata, tuple[Notice, ...]]:
-    from mastering.io.metadata import Metadata
-    from mastering.io.tags import read_metadata
-
-    try:
-        return read_metadata(path), ()
-    except AudioFileError as error:
-        return Metadata(), (Notice(code=error.code, message=f"{error.message}; they were not carried over."),)

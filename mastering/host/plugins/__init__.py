@@ -4,7 +4,8 @@
 - `worker` (the child's side): `confine`, `plainvalues`; `wire` and `shared` are how both sides talk.
 - `process` (this side): one plug-in in one process; `stream` runs audio through it; `host` keeps processes
   warm.
-- `stage`: a plug-in as a step of a chain; `checks` is what it must not do to the sound.
+- `stage`: a plug-in as a step of a chain; `spool` keeps its sound; `checks` is what it
+  must not do to it.
 - `setting`: "threshold=-18 dB" as a person types it; `presets`: .vstpreset files; `instrument`: notes to
   sound.
 

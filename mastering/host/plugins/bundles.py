@@ -81,7 +81,17 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
 def _files(bundle: Path) -> list[Path]:
     if bundle.is_file():
         return [bundle]
-    return sorted(path for path in bundle.rglob("*") if path.is_file())
+    found: list[Path] = []
+    seen: set[str] = set()
+    for folder, inside, names in os.walk(bundle, followlinks=True):  # what links lead to is loaded, too
+        real = os.path.realpath(folder)
+        if real in seen:
+            inside.clear()
+            continue
+        seen.add(real)
+        inside.sort()
+        found += (path for path in (Path(folder, name) for name in names) if path.is_file())
+    return sorted(found)
 
 
 def fingerprint(bundle: Path) -> Fingerprint:

@@ -16,7 +16,7 @@ from typing import Any
 
 from mastering.chain import PluginRef
 from mastering.codec import to_json
-from mastering.errors import PluginError, PluginNotFound
+from mastering.errors import PluginError, PluginForbidden, PluginNotFound
 from mastering.host.plugins.bundles import Fingerprint, fingerprint
 from mastering.host.plugins.values import PluginInfo, PluginParameter, Scanned
 from mastering.io.atomic import write_text_atomic
@@ -71,42 +71,36 @@ class Catalog:
             PluginError: it is there, but its scan found it unusable.
         """
         wanted = name.casefold()
-        path = str(Path(name).expanduser().absolute())
-        found = [
-            p
-            for p in self.plugins
-            if wanted in (p.ref.name.casefold(), p.ref.id.casefold()) or p.path == path
-        ]
+        path = Path(name).expanduser().absolute()
+        found = [p for p in self.plugins if wanted in (p.ref.name.casefold(), p.ref.id.casefold())]
+        by_path = [p for p in self.plugins if p.path == str(path)]
+        alone = [b.plugins[0] for b in self.bundles if len(b.plugins) == 1 and _stem(b) == wanted]
+        found = found or by_path or alone
         if len(found) == 1:
             return found[0]
         if found:
+            each = ", ".join(f"{plugin.ref.id} in {plugin.path}" for plugin in found)
             raise PluginNotFound(
-                f"there are {len(found)} plug-ins named '{name}': {', '.join(p.path for p in found)}",
-                hint="Give the path of its bundle.",
+                f"'{name}' may be {len(found)} plug-ins: {each}",
+                hint="Give the identifier, such as the first of these, or the path of a bundle with one.",
                 code="plugin_ambiguous",
             )
         raise self._missing(name, path)
 
-    def _missing(self, name: str, path: str) -> PluginError:
+    def _missing(self, name: str, path: Path) -> PluginError:
         for entry in self.bundles:
-            if (entry.status != "ok" and path == entry.path) or Path(
-                entry.path
-            ).stem.casefold() == name.casefold():
-                return PluginError(
+            if entry.status != "ok" and (entry.path == str(path) or _stem(entry) == name.casefold()):
+                kind = PluginForbidden if entry.status == "not_allowed" else PluginError
+                return kind(
                     f"the plug-in {name} cannot be used: {entry.reason}",
                     hint="`tonmeister plugins scan --force` tries it again.",
-                    code=f"plugin_{entry.status}",
+                    code="plugin_forbidden" if kind is PluginForbidden else f"plugin_{entry.status}",
                 )
         names = sorted({plugin.ref.name for plugin in self.plugins})
         near = difflib.get_close_matches(name.casefold(), [n.casefold() for n in names], n=1)
-        meant = next((n for n in names if near and n.casefold() == near[0]), None)
-        if meant is not None:
-            return PluginNotFound(
-                f"no plug-in named '{name}'; did you mean '{meant}'?",
-                hint="`tonmeister plugins list` lists all.",
-            )
+        meant = next((f"; did you mean '{n}'?" for n in names if near and n.casefold() == near[0]), "")
         return PluginNotFound(
-            f"no plug-in named '{name}'",
+            f"no plug-in named '{name}'{meant}",
             hint="`tonmeister plugins list` lists all; `tonmeister plugins scan` looks for new ones.",
         )
 
@@ -124,6 +118,11 @@ class Catalog:
         return None
 
 
+def _stem(entry: Scanned) -> str:
+    """A bundle's name without its suffix, for comparing."""
+    return Path(entry.path).stem.casefold()
+
+
 def catalog_file() -> Path:
     """Where the catalog is kept; the file need not exist."""
     named = os.environ.get(FILE_VARIABLE, "")
@@ -139,7 +138,7 @@ def load_catalog() -> Catalog:
     try:
         plain = json.loads(catalog_file().read_text("utf-8"))
         return Catalog(bundles=tuple(_scanned(entry) for entry in plain["bundles"]))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return Catalog()
 
 

@@ -10,6 +10,7 @@ import atexit
 import base64
 import binascii
 import contextlib
+import copy
 import functools
 import threading
 from collections.abc import Iterator, Mapping
@@ -24,14 +25,13 @@ from mastering.host.plugins.policy import Policy, desktop_policy
 from mastering.host.plugins.process import PluginProcess
 from mastering.host.plugins.setting import parameter_named, plain_value
 from mastering.host.plugins.values import OnFailure, PluginInfo, WorkerLimits
+from mastering.host.plugins.warm import WarmProcesses
 from mastering.notice import Notice
 
 __all__ = ["PluginHost", "configure", "shared_host"]
 
 _KEPT_SHARE = 0.5
 """Of the memory a process may have: one that has taken more is not kept."""
-MOST_WARM = 8
-"""Idle processes that are kept, each with a plug-in loaded."""
 
 
 class PluginHost:
@@ -63,7 +63,7 @@ class PluginHost:
         self.notices: list[Notice] = []
         self.given_up: list[External] = []
         self._lock = threading.Lock()
-        self._idle: list[tuple[tuple[str, str, str], PluginProcess]] = []
+        self._warm = WarmProcesses()
         self._digests: dict[tuple[str, int, int], str] = {}
 
     def __enter__(self) -> PluginHost:
@@ -74,10 +74,13 @@ class PluginHost:
 
     def close(self) -> None:
         """End all processes."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for _, process in idle:
-            process.close()
+        self._warm.close()
+
+    def for_one(self) -> PluginHost:
+        """The host for one song or one job: the same processes, notices of its own."""
+        own = copy.copy(self)
+        own.notices, own.given_up = [], []
+        return own
 
     @property
     def catalog(self) -> Catalog:
@@ -145,11 +148,11 @@ class PluginHost:
 
         Raises:
             PluginForbidden: it may not be loaded.
-            PluginError: it does not load.
+            PluginError: it does not load, or is not what was scanned any more.
         """
         sha256 = self._checked(info)
         key = (info.path, info.inside, sha256)
-        process = None if fresh else self._warm(key)
+        process = None if fresh else self._warm.take(key)
         if process is None:
             process = PluginProcess(info.ref.name, self.limits)
             try:
@@ -166,7 +169,7 @@ class PluginHost:
         if private_bytes > _KEPT_SHARE * self.limits.memory_mb * 2**20:
             process.close()  # it grew: the next job begins anew
         else:
-            self._keep(key, process)
+            self._warm.keep(key, process)
 
     def _checked(self, info: PluginInfo) -> str:
         """The digest of a bundle that may be loaded: read again whenever the bundle has changed."""
@@ -181,28 +184,15 @@ class PluginHost:
                 f"the plug-in {info.ref.name} is gone: {info.path} cannot be read ({error.strerror})",
                 hint="`tonmeister plugins scan` looks for it again.",
             ) from error
-        self.policy.check(path, self._digests[key])
-        return self._digests[key]
-
-    def _warm(self, key: tuple[str, str, str]) -> PluginProcess | None:
-        with self._lock:
-            place = next((place for place, (own, _) in enumerate(self._idle) if own == key), None)
-            if place is None:
-                return None
-            _, process = self._idle.pop(place)
-        if process.usable:
-            return process
-        process.close()
-        return None
-
-    def _keep(self, key: tuple[str, str, str], process: PluginProcess) -> None:
-        dropped = None
-        with self._lock:
-            self._idle.append((key, process))
-            if len(self._idle) > MOST_WARM:
-                _, dropped = self._idle.pop(0)
-        if dropped is not None:
-            dropped.close()
+        sha256 = self._digests[key]
+        self.policy.check(path, sha256)
+        if info.ref.sha256 not in ("", sha256):
+            raise PluginError(
+                f"the plug-in {info.ref.name} has changed since it was scanned",
+                hint="`tonmeister plugins scan` looks at it again.",
+                code="plugin_not_scanned",
+            )
+        return sha256
 
 
 @functools.cache

@@ -142,23 +142,35 @@ def lanes_of(info: PluginInfo, path: Path) -> tuple[ParameterLane, ...]:
         )
 
     try:
-        plain = json.loads(path.read_text("utf-8-sig"))
+        pairs = json.loads(path.read_text("utf-8-sig"), object_pairs_hook=list)
     except OSError as error:
         raise wrong(f"the automation cannot be read: {str(error.strerror).lower()}") from error
     except (ValueError, RecursionError) as error:
         raise wrong(f"not a JSON document ({error})") from error
-    if not isinstance(plain, dict):
+    if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
         raise wrong("the automation is not a table of parameters")
-    lanes = []
-    for name, points in plain.items():
-        parameter = parameter_named(info, str(name))
+    lanes: dict[str, ParameterLane] = {}
+    for name, points in pairs:
         if not isinstance(points, list) or not all(map(_is_point, points)):
             raise wrong(f"{name} is not a list of [seconds, value]")
-        for _, value in points:
-            plain_value(info, parameter, float(value))
-        pairs = tuple((float(time_s), float(value)) for time_s, value in points)
-        lanes.append(ParameterLane(parameter=parameter.key, points=pairs))
-    return tuple(lanes)
+        try:
+            lane = _lane(info, name, points)
+        except ParameterError as error:
+            raise ParameterError(f"{path}: {error.message}", hint=error.hint, code=error.code) from error
+        if lane.parameter in lanes:
+            raise wrong(f"{lane.parameter} is there twice")
+        lanes[lane.parameter] = lane
+    return tuple(lanes.values())
+
+
+def _lane(info: PluginInfo, name: str, points: list[list[float]]) -> ParameterLane:
+    """Automation of one parameter, checked."""
+    parameter = parameter_named(info, name)
+    for _, value in points:
+        plain_value(info, parameter, float(value))
+    return ParameterLane(
+        parameter=parameter.key, points=tuple((float(time_s), float(value)) for time_s, value in points)
+    )
 
 
 def _is_point(point: object) -> bool:
@@ -192,14 +204,18 @@ def captured(host: PluginHost, inserts: Sequence[Insert]) -> tuple[Insert, ...]:
 
 def placed(matched: Sequence[Step], inserts: Sequence[Insert], host: PluginHost) -> tuple[Step, ...]:
     """A matched chain's steps with the inserts that do not come before it; said where one has no place."""
-    steps = list(matched)
+    steps, earlier = list(matched), list[Step]()
     for insert in inserts:
         if insert.at == "pre":
             continue
         side, _, kind = insert.at.partition(":")
         places = [number for number, step in enumerate(steps) if step.kind == kind]
         if places:
-            steps.insert(places[0] + (1 if side == "after" else 0), insert.step)
+            place = places[0] + (1 if side == "after" else 0)
+            while side == "after" and place < len(steps) and steps[place] in earlier:
+                place += 1
+            steps.insert(place, insert.step)
+            earlier.append(insert.step)
             continue
         if kind not in ("", "limiter"):
             message = f"The chain has no {kind.replace('_', ' ')}: {insert.step.plugin.name} went to its end."

@@ -12,6 +12,7 @@ from mastering.errors import ParameterError
 from mastering.host.plugins.checks import Watch
 from mastering.host.plugins.host import PluginHost, configure
 from mastering.host.plugins.process import PluginProcess
+from mastering.host.plugins.spool import Spool
 from mastering.host.render import reblock
 from mastering.units import Range, check_ranges
 
@@ -51,7 +52,7 @@ def events_of(notes: Iterable[MidiNote]) -> tuple[tuple[float, bytes], ...]:
 
 
 class Instrument:
-    """An AudioSource: stereo sound of an instrument that plays a song; each call of `blocks` plays it anew.
+    """An AudioSource: stereo sound of an instrument that plays a song; it plays once.
 
     Args:
         events: (seconds from the start, MIDI bytes), in the order of time.
@@ -85,19 +86,28 @@ class Instrument:
             )
         self.sample_rate = sample_rate
         self.frames = round(duration_s * sample_rate)
+        self._spool: Spool | None = None
 
     def blocks(self) -> Iterator[Samples]:
-        """Blocks of BLOCK_FRAMES, the last one shorter.
+        """Blocks of BLOCK_FRAMES, the last one shorter; the first call plays the song.
 
         Raises:
             PluginError: whatever the instrument did.
         """
+        if self._spool is None:
+            self._spool = self._play()
+        yield from self._spool.blocks()
+
+    def _play(self) -> Spool:
+        spool = Spool(self.channels, self.frames)
         watch = Watch(self._info.ref.name, self.sample_rate, instrument=True)
         with self._host.lease(self._info, fresh=not self._info.repeatable) as process:
             configure(process, self._info, self._step)
             late = process.start(self.sample_rate, self.channels)
             end = self.frames + late
-            yield from reblock(self._played(process, watch, late, end))
+            for block in reblock(self._played(process, watch, late, end)):
+                spool.write(block)
+        return spool
 
     def _played(self, process: PluginProcess, watch: Watch, late: int, end: int) -> Iterator[Samples]:
         """All frames up to `end` but the first `late`, which are the instrument's latency."""

@@ -74,7 +74,7 @@ def describe(parameter: NativeParameter, index: int) -> dict[str, Any]:
     return {
         "index": index,
         "name": parameter.name,
-        "unit": _unit(parameter, ends),
+        "unit": _unit(parameter, ends) if numeric else "",
         "low": min(finite) if numeric and finite and not choices else None,
         "high": max(finite) if numeric and finite and not choices else None,
         "choices": choices,

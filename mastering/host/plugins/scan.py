@@ -6,7 +6,9 @@ twice, in one piece or in many, and after its state was saved and set again.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -56,21 +58,63 @@ def scan(
         jobs: bundles at a time.
         force: scan what is known too.
     """
+    live = _Live()
 
     def one(bundle: Path) -> Scanned:
         before = None if force else known.bundle(bundle)
-        return (
-            before
-            if before is not None and before.status != "not_allowed"
-            else scan_bundle(bundle, policy, limits)
-        )
+        if before is not None and before.status != "not_allowed":
+            return before
+        return scan_bundle(bundle, policy, limits, live)
 
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-        yield from pool.map(one, bundles)
+        pending = [pool.submit(one, bundle) for bundle in bundles]
+        try:
+            for future in pending:
+                yield future.result()
+        finally:  # an interrupted scan does not wait for what hangs
+            pool.shutdown(wait=False, cancel_futures=True)
+            live.close()
 
 
-def scan_bundle(bundle: Path, policy: Policy, limits: WorkerLimits = WorkerLimits()) -> Scanned:
+class _Live:
+    """The running processes of a scan."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._processes: list[PluginProcess] = []
+        self._closed = False
+
+    @contextlib.contextmanager
+    def process(self, label: str, limits: WorkerLimits) -> Iterator[PluginProcess]:
+        """A process that ends with the block, or with the scan.
+
+        Raises:
+            PluginCrashed: the scan has ended.
+        """
+        with PluginProcess(label, limits) as process:
+            with self._lock:
+                self._processes.append(process)
+                if self._closed:
+                    process.close()
+            try:
+                yield process
+            finally:
+                with self._lock:
+                    self._processes.remove(process)
+
+    def close(self) -> None:
+        """End them all."""
+        with self._lock:
+            self._closed = True
+            for process in self._processes:
+                process.close()
+
+
+def scan_bundle(
+    bundle: Path, policy: Policy, limits: WorkerLimits = WorkerLimits(), live: _Live | None = None
+) -> Scanned:
     """What one bundle holds, or why it cannot be used. A broken plug-in raises nothing."""
+    live = live or _Live()
     started_s = time.perf_counter()
 
     def result(status: Status, reason: str = "", plugins: tuple[PluginInfo, ...] = ()) -> Scanned:
@@ -96,9 +140,9 @@ def scan_bundle(bundle: Path, policy: Policy, limits: WorkerLimits = WorkerLimit
         return result("not_allowed", error.message)
     deadline = _Deadline(limits)
     try:
-        names = _names(bundle, limits)
+        names = _names(bundle, limits, live)
         plugins = tuple(
-            _Trial(bundle, name if len(names) > 1 else "", sha256, deadline).run() for name in names
+            _Trial(bundle, name if len(names) > 1 else "", sha256, deadline, live).run() for name in names
         )
     except PluginError as error:
         return result(_status(error), error.message)
@@ -113,8 +157,8 @@ def _status(error: PluginError) -> Status:
     return "crashed"
 
 
-def _names(bundle: Path, limits: WorkerLimits) -> list[str]:
-    with PluginProcess(bundle.name, limits) as process:
+def _names(bundle: Path, limits: WorkerLimits, live: _Live) -> list[str]:
+    with live.process(bundle.stem, limits) as process:
         names: list[str] = process.call("names", within_s=limits.load_s, path=str(bundle))["names"]
     return names
 
@@ -126,9 +170,19 @@ class _Deadline:
     limits: WorkerLimits
     started_s: float = field(default_factory=time.monotonic)
 
-    def left(self) -> WorkerLimits:
-        """Limits of what may still be asked for."""
-        left_s = max(0.5, 2.0 * self.limits.load_s - (time.monotonic() - self.started_s))
+    def left(self, label: str) -> WorkerLimits:
+        """Limits of what may still be asked for.
+
+        Raises:
+            PluginTimedOut: nothing is left.
+        """
+        whole_s = 2.0 * self.limits.load_s
+        left_s = whole_s - (time.monotonic() - self.started_s)
+        if left_s <= 0.0:
+            raise PluginTimedOut(
+                f"the plug-in {label} took more than {whole_s:g} s to load and to be tried out"
+            )
+        left_s = max(0.5, left_s)
         return replace(
             self.limits, load_s=min(self.limits.load_s, left_s), answer_s=min(self.limits.answer_s, left_s)
         )
@@ -137,12 +191,14 @@ class _Deadline:
 class _Trial:
     """One plug-in, loaded and tried out."""
 
-    def __init__(self, bundle: Path, inside: str, sha256: str, deadline: _Deadline) -> None:
-        self._bundle, self._inside, self._sha256, self._deadline = bundle, inside, sha256, deadline
+    def __init__(self, bundle: Path, inside: str, sha256: str, deadline: _Deadline, live: _Live) -> None:
+        self._bundle, self._inside, self._sha256 = bundle, inside, sha256
+        self._deadline, self._live = deadline, live
         self._notes: list[str] = []
 
     def run(self) -> PluginInfo:
-        with PluginProcess(self._inside or self._bundle.stem, self._deadline.left()) as process:
+        label = self._inside or self._bundle.stem
+        with PluginProcess(label, self._deadline.left(label)) as process:
             about = process.load(str(self._bundle), self._inside)
             process.label = about["name"]
             info = PluginInfo(
@@ -183,14 +239,14 @@ class _Trial:
                 code="plugin_refused",
             )
         noise = _noise(channels[-1])
-        first = _through(process, noise)
+        first = self._through(process, noise)
         latency = process.latency_frames
         self._note_sound(first)
-        second = _through(process, noise)
-        others = [_through(process, noise, buffer) for buffer in _BUFFERS]
+        second = self._through(process, noise)
+        others = [self._through(process, noise, buffer) for buffer in _BUFFERS]
         state = process.call("get_state")
         process.call("set_state", blob=state)
-        restored = _through(process, noise)
+        restored = self._through(process, noise)
         repeatable = np.array_equal(first, second)
         return replace(
             info,
@@ -208,10 +264,14 @@ class _Trial:
             process.push(_noise(channels)[:, :BUFFER_FRAMES])
             process.pull()
         except PluginMisbehaved as error:
-            if process.usable:
+            if process.usable and error.code == "plugin_refused":
                 return False
             raise error
         return True
+
+    def _through(self, process: PluginProcess, given: Samples, buffer_frames: int = BUFFER_FRAMES) -> Samples:
+        process.limits = self._deadline.left(process.label)
+        return _through(process, given, buffer_frames)
 
     def _note_sound(self, out: Samples) -> None:
         if not np.isfinite(out).all():

@@ -25,7 +25,7 @@ __all__ = [
     "SharedAudio",
 ]
 
-BUFFER_FRAMES = 1_024
+BUFFER_FRAMES = 2_048
 """What a plug-in is given at a time, as by a DAW with a generous buffer."""
 INSTRUMENT_BUFFER_FRAMES = 256
 """The same for instruments, whose wrappers drop events of one buffer beyond some hundred."""

@@ -8,9 +8,7 @@ one that fails in the last second fails before anything behind it has started.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
-from typing import IO
 
 import numpy as np
 
@@ -20,15 +18,13 @@ from mastering.dsp.stereo import to_left_right, to_mid_side
 from mastering.errors import PluginCrashed, PluginError, PluginMisbehaved
 from mastering.host.plugins.checks import Watch
 from mastering.host.plugins.host import PluginHost, configure
+from mastering.host.plugins.spool import Spool
 from mastering.host.plugins.stream import lanes, stream
 from mastering.host.plugins.values import PluginInfo
 from mastering.host.render import reblock
 from mastering.notice import Notice
 
 __all__ = ["PluginStage"]
-
-MEMORY_BYTES = 192 * 1024 * 1024
-"""A song up to this size is kept in memory; a longer one goes to a temporary file."""
 
 
 class PluginStage:
@@ -48,7 +44,7 @@ class PluginStage:
         self.sample_rate = source.sample_rate
         self.channels = source.channels
         self.frames = source.frames + tail_frames
-        self._spool: _Spool | None = None
+        self._spool: Spool | None = None
         self.bypassed = step.bypass
 
     def blocks(self) -> Iterator[Samples]:
@@ -64,7 +60,7 @@ class PluginStage:
         else:
             yield from self._spool.blocks()
 
-    def _run(self) -> _Spool | None:
+    def _run(self) -> Spool | None:
         """The finished sound; None where the plug-in was given up."""
         try:
             try:
@@ -77,10 +73,10 @@ class PluginStage:
             self.bypassed = True
             return None
 
-    def _render(self, *, fresh: bool) -> _Spool:
+    def _render(self, *, fresh: bool) -> Spool:
         info = self._host.resolve(self._step.plugin)
         watch = Watch(info.ref.name, self.sample_rate)
-        spool = _Spool(self.channels, self.frames)
+        spool = Spool(self.channels, self.frames)
         try:
             for block in reblock(self._mixed(info, watch, fresh)):
                 spool.write(block)
@@ -141,40 +137,6 @@ class _Kept:
         whole = np.concatenate(self._held, axis=1)
         self._held = [whole[:, frames:]]
         return whole[:, :frames]
-
-
-class _Spool:
-    """Rendered audio, kept in memory or in a file without a name."""
-
-    def __init__(self, channels: int, frames: int) -> None:
-        self._channels = channels
-        self._held: list[Samples] = []
-        self._file: IO[bytes] | None = None
-        if 4 * channels * frames > MEMORY_BYTES:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this does
-
-    def write(self, block: Samples) -> None:
-        if self._file is None:
-            self._held.append(block)
-        else:
-            self._file.write(np.ascontiguousarray(block.T).tobytes())
-
-    def blocks(self) -> Iterator[Samples]:
-        if self._file is None:
-            yield from self._held
-            return
-        position = 0
-        while True:
-            self._file.seek(position)
-            data = self._file.read(4 * self._channels * BLOCK_FRAMES)
-            if not data:
-                return
-            position += len(data)
-            yield np.ascontiguousarray(np.frombuffer(data, np.float32).reshape(-1, self._channels).T)
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
 
 
 def _padded(blocks: Iterator[Samples], channels: int, frames: int) -> Iterator[Samples]:

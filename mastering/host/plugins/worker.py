@@ -73,10 +73,12 @@ class _Worker:
             seconds = BUFFER_FRAMES / self.sample_rate
             self.plugin([], duration=seconds, sample_rate=self.sample_rate, num_channels=2)
             return
-        silence = np.zeros((self.channels, self.buffer_frames), np.float32)
-        for _ in range(2):  # a latency that was changed is known from the second call on
-            with contextlib.suppress(ValueError):  # another number of channels: the first job says which
-                self.plugin.process(silence, self.sample_rate, buffer_size=self.buffer_frames, reset=True)
+        for channels in (self.channels, 3 - self.channels):  # before its first job any number may be right
+            silence = np.zeros((channels, self.buffer_frames), np.float32)
+            with contextlib.suppress(ValueError):
+                for _ in range(2):  # a latency that was changed is known from the second call on
+                    self.plugin.process(silence, self.sample_rate, buffer_size=self.buffer_frames, reset=True)
+                return
 
     def table(self) -> dict[str, Any]:
         """Every parameter."""
@@ -161,9 +163,11 @@ class _Worker:
         """
         import numpy as np
 
-        given = np.concatenate([self.held, self.shared.slot(slot, self.channels, frames)], axis=1)
+        given = self.shared.slot(slot, self.channels, frames)
+        if self.held.shape[1]:
+            given = np.concatenate([self.held, given], axis=1)
         whole = given.shape[1] // self.buffer_frames * self.buffer_frames
-        self.held = given[:, whole:]
+        self.held = given[:, whole:].copy()  # the slot is written to again
         out = self._automated(given[:, :whole]) if self.lanes else self._run(given[:, :whole])
         self.position += whole
         self.shared.slot(slot, self.channels, out.shape[1])[:] = out
@@ -189,7 +193,11 @@ class _Worker:
 
     def play(self, slot: int, frames: int, notes: list[list[Any]]) -> dict[str, Any]:
         """An instrument's next frames; notes are [frames from here, bytes]."""
-        messages = [(bytes(data), (frame + 0.5) / self.sample_rate) for frame, data in notes]
+        share = 0.5 / max(1, len(notes))  # of a frame: pedalboard refuses a hundred messages of one time
+        messages = [
+            (bytes(data), (frame + 0.25 + share * number) / self.sample_rate)
+            for number, (frame, data) in enumerate(notes)
+        ]
         out = self.plugin(
             messages,
             duration=(frames + 0.5) / self.sample_rate,  # it rounds down

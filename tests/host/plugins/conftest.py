@@ -10,6 +10,7 @@ import pytest
 
 from mastering.host.plugins.catalog import Catalog
 from mastering.host.plugins.host import PluginHost
+from mastering.host.plugins.policy import Policy
 from tests import plugin_fixtures as shared
 from tests.host.plugins import support
 
@@ -44,9 +45,7 @@ def new_host(
 
     def make(**given: Any) -> PluginHost:
         policy = support.allowing(*plugin_fixtures.values())
-        made = PluginHost(
-            **{"catalog": fixture_catalog, "policy": policy, "limits": support.LIMITS, **given}
-        )
+        made = PluginHost(**{"catalog": fixture_catalog, "policy": policy, "limits": support.LIMITS, **given})
         hosts.append(made)
         return made
 
@@ -62,8 +61,15 @@ def remains() -> support.Remains:
 
 
 @pytest.fixture(scope="session")
-def zam() -> Path:
-    """The folder of Debian's zam-plugins; tests skip where they are not installed."""
+def zam_scan() -> support.Timed:
+    """A scan of Debian's zam-plugins, all of them; tests skip where they are not installed."""
     if not (support.ZAM / "ZaMaximX2.vst3").is_dir():
         pytest.skip("zam-plugins are not installed")
-    return support.ZAM
+    return support.timed_scan(support.ZAM)
+
+
+@pytest.fixture(scope="session")
+def zam_host(zam_scan: support.Timed) -> Iterator[PluginHost]:
+    """A host for zam-plugins, with the limits that everybody has."""
+    with PluginHost(Catalog().with_bundles(zam_scan.entries), Policy(folders=(str(support.ZAM),))) as made:
+        yield made

@@ -1,8 +1,9 @@
-"""What the tests of the plug-in host share: its catalog of fixtures, signals, and a look at what is left over."""
+"""What the tests of the plug-in host share: a catalog of fixtures, signals, and a look at what is left."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,13 @@ import pytest
 from mastering.audio import Audio, AudioSource, Samples
 from mastering.chain import External
 from mastering.host.plugins import bundles, catalog, policy
+from mastering.host.plugins.bundles import find_bundles
 from mastering.host.plugins.catalog import Catalog
 from mastering.host.plugins.host import PluginHost
 from mastering.host.plugins.policy import Policy
 from mastering.host.plugins.scan import scan
 from mastering.host.plugins.stage import PluginStage
-from mastering.host.plugins.values import WorkerLimits
+from mastering.host.plugins.values import Scanned, WorkerLimits
 
 RATE = 44_100
 LIMITS = WorkerLimits(load_s=20.0, answer_s=15.0)
@@ -42,6 +44,22 @@ def scanned(fixtures: dict[str, Path]) -> Catalog:
     """The catalog of the fixtures that load."""
     paths = [fixtures[name] for name in GOOD]
     return Catalog().with_bundles(scan(paths, Catalog(), allowing(*paths), LIMITS))
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What a scan found, and how long it took."""
+
+    entries: tuple[Scanned, ...]
+    seconds: float
+
+
+def timed_scan(folder: Path) -> Timed:
+    """Scan the zam-plugins of a folder."""
+    started_s = time.monotonic()
+    bundles = [bundle for bundle in find_bundles([folder]) if bundle.name.startswith("Za")]
+    entries = tuple(scan(bundles, Catalog(), Policy(folders=(str(folder),))))
+    return Timed(entries, time.monotonic() - started_s)
 
 
 def allowing(*paths: Path) -> Policy:
