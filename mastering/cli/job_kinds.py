@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from mastering.cli.plugins.render_task import Rendering, RenderTask
+from mastering.cli.plugins.render_task import RenderTask
+from mastering.cli.plugins.rendering import Rendering
 from mastering.cli.stems.remix_task import RemixTask
 from mastering.cli.stems.tasks import StemsDone, StemsTask
 from mastering.cli.tasks import AlbumTask, ApplyTask, Done, MasterTask
