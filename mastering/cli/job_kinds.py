@@ -15,6 +15,7 @@ from mastering.cli.plugins.rendering import Rendering
 from mastering.cli.stems.remix_task import RemixTask
 from mastering.cli.stems.tasks import StemsDone, StemsTask
 from mastering.cli.tasks import AlbumTask, ApplyTask, Done, MasterTask
+from mastering.cli.watch_task import DropTask, about_drop, run_drop
 from mastering.jobs.kinds import Kinds
 from mastering.jobs.model import About, Kind, Outcome
 
@@ -101,6 +102,7 @@ def _path(named: Any) -> str:
 KINDS = Kinds(
     [
         _kind("master", MasterTask, run_masters, about_master),
+        _kind("drop", DropTask, run_drop, about_drop),
         _kind("album", AlbumTask, run_masters, about_album),
         _kind("apply", ApplyTask, run_masters, about_apply),
         _kind("stems", StemsTask, run_one, about_stems),
@@ -108,4 +110,4 @@ KINDS = Kinds(
         _kind("render", RenderTask, run_one, about_render),
     ]
 )
-"""By the names of their commands."""
+"""By the names of their commands; "drop" is a master of `watch`."""
