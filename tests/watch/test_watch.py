@@ -204,3 +204,50 @@ def test_two_files_of_one_name(drop: Drop) -> None:
     drop.once()
     assert drop.masters() == ["song.master (2).wav", "song.master.wav"]
     assert drop.files("in/done") == ["song (2).wav", "song.wav"]
+
+
+def test_a_writer_that_pauses(drop: Drop) -> None:
+    """Half a song whose header promises all of it may still be in the making: its master is taken back."""
+    whole = drop.song("song.wav.part.wav", 3, seconds=3.0).rename(drop.root / "whole.wav").read_bytes()
+    process = drop.start()
+    with (drop.inbox / "song.wav").open("wb") as file:
+        file.write(whole[: len(whole) // 2])
+        file.flush()
+        _until(lambda: (drop.outbox / "song.master.report.html").exists())
+        time.sleep(0.5)
+        assert (drop.inbox / "song.wav").exists()
+        file.write(whole[len(whole) // 2 :])
+    _until(lambda: (drop.inbox / "done/song.wav").exists())
+    text = _end(process, signal.SIGINT)
+    assert process.returncode == 130
+    assert counted(events(text))["replaced"] == 1
+    assert drop.masters() == ["song.master.wav"]
+    import soundfile
+
+    assert soundfile.info(drop.outbox / "song.master.wav").duration == pytest.approx(3.0, abs=0.01)
+
+
+def test_an_interrupted_job_is_parked_and_goes_on(drop: Drop) -> None:
+    drop.song("song.wav", 4, seconds=30.0)
+    process = drop.start()
+    notes = drop.root / "jobs/attempts"
+    _until(lambda: notes.is_dir() and any(notes.glob("*.journal")))
+    text = _end(process, signal.SIGINT)
+    assert process.returncode == 130, text
+    assert events(text)[-1]["event"] == "stopped"
+    assert drop.files("out") == []
+    assert drop.files("in") == ["song.wav"]
+    assert counted(drop.once()) == {"started": 1, "taken": 1, "mastered": 1, "stopped": 1}
+    assert drop.masters() == ["song.master.wav"]
+
+
+def test_two_watchers_of_one_inbox(drop: Drop) -> None:
+    process = drop.start()
+    ledgers = drop.root / "jobs/watch"
+    _until(lambda: ledgers.is_dir() and any(ledgers.glob("*.sqlite")))
+    time.sleep(0.3)
+    other = drop.start("--once")
+    text = other.communicate(timeout=30)[1].decode()
+    assert other.returncode == 3
+    assert "another tonmeister watches this folder already" in text
+    _end(process, signal.SIGTERM)
