@@ -23,7 +23,7 @@ ERROR_SUFFIX = ".error.json"
 def planned(inbox: Path, source: Path, signature: Signature, failure: Mapping[str, Any] | None) -> Move:
     """Where a file will go: its folder is kept, a name that is taken gets " (2)"."""
     wanted = Path(DONE if failure is None else FAILED) / source.parent / shortened(source.name)
-    destination = free(wanted, lambda path: _is_taken(inbox / path, with_error=failure is not None))
+    destination = free(wanted, lambda path: os.path.lexists(inbox / path))
     return Move(source=source, destination=destination, signature=signature, failure=failure)
 
 
@@ -56,7 +56,3 @@ def _rename(source: Path, destination: Path) -> None:
         if error.errno != errno.EXDEV:
             raise
         shutil.move(source, destination)
-
-
-def _is_taken(path: Path, *, with_error: bool) -> bool:
-    return os.path.lexists(path) or (with_error and os.path.lexists(f"{path}{ERROR_SUFFIX}"))

@@ -82,11 +82,15 @@ def test_everything_at_once(drop: Drop) -> None:
     assert recipe["delivery"]["bit_depth"] == 16
     assert drop.files("jobs/attempts") == []
 
+    # The same again, and another file of a name that was there: with a clock that jumped.
     shutil.copy(drop.inbox / "done/a.wav", drop.inbox / "a.wav")
+    os.utime(drop.song("like/c.wav", 7), (1.0, 1.0))
     found = drop.once()
-    assert counted(found) == {"started": 1, "known": 1, "passed_over": 1, "stopped": 1}
-    assert drop.masters() == masters
+    assert set(counted(found).values()) == {1}
+    assert {"known", "mastered"} <= set(counted(found))
+    assert drop.masters() == sorted([*masters, "like/c.master (2).wav"])
     assert (drop.inbox / "done/a (2).wav").exists()
+    assert (drop.inbox / "done/like/c (2).wav").exists()
 
 
 @pytest.mark.parametrize(
@@ -145,6 +149,7 @@ def test_folders_that_cannot_be_used(drop: Drop) -> None:
         (inside, 2, "masters may not go into"),
         (drop.root, 2, "masters may not go into"),
         (drop.root / "nowhere", 3, "is no folder that is there"),
+        *([(Path("/proc/self"), 3, "the outbox cannot be written")] if Path("/proc/self").is_dir() else []),
     ):
         process = drop.start("--once", "--output", str(output))
         text = process.communicate(timeout=30)[1].decode()
@@ -153,20 +158,20 @@ def test_folders_that_cannot_be_used(drop: Drop) -> None:
 
 
 def test_a_watcher_that_is_killed(drop: Drop) -> None:
-    """Killed five times, files coming all the time: every good one is mastered once, every bad one told."""
-    for number in range(4):
+    """Killed three times, files coming all the time: every good one is mastered once, every bad one told."""
+    for number in range(3):
         drop.song(f"song {number}.wav", number)
-    for life in range(5):
+    for life in range(3):
         process = drop.start()
         drop.song(f"late/{life}.wav", 100 + life)
         (drop.inbox / f"bad {life}.wav").write_text(f"no audio {life}")
-        time.sleep(0.9 + 0.35 * life)
+        time.sleep(1.0 + 0.4 * life)
         _end(process)
     drop.once(code=1) if any(drop.inbox.glob("bad*")) else drop.once()
-    names = [*(f"late/{n}" for n in range(5)), *(f"song {n}" for n in range(4))]
+    names = [*(f"late/{n}" for n in range(3)), *(f"song {n}" for n in range(3))]
     assert drop.masters() == [f"{name}.master.wav" for name in names]
     assert drop.files("in/done") == [f"{name}.wav" for name in names]
-    bad = [f"bad {life}.wav" for life in range(5)]
+    bad = [f"bad {life}.wav" for life in range(3)]
     assert drop.files("in/failed") == sorted([*bad, *(f"{name}.error.json" for name in bad)])
     assert drop.files("in") == sorted(
         [
@@ -178,7 +183,7 @@ def test_a_watcher_that_is_killed(drop: Drop) -> None:
 
 
 def test_a_file_that_is_replaced_while_it_is_worked_on(drop: Drop) -> None:
-    long = drop.song("song.wav", 1, seconds=40.0)
+    long = drop.song("song.wav", 1, seconds=25.0)
     process = drop.start()
     notes = drop.root / "jobs/attempts"
     _until(lambda: notes.is_dir() and any(notes.glob("*.journal")))
@@ -194,16 +199,6 @@ def test_a_file_that_is_replaced_while_it_is_worked_on(drop: Drop) -> None:
 
     assert soundfile.info(drop.outbox / "song.master.wav").duration == pytest.approx(0.6, abs=0.01)
     assert drop.files("in/done") == ["song.wav"]
-
-
-def test_two_files_of_one_name(drop: Drop) -> None:
-    drop.song("song.wav", 1)
-    drop.once()
-    drop.song("song.wav", 2)
-    os.utime(drop.inbox / "song.wav", (1.0, 1.0))  # a clock that jumped
-    drop.once()
-    assert drop.masters() == ["song.master (2).wav", "song.master.wav"]
-    assert drop.files("in/done") == ["song (2).wav", "song.wav"]
 
 
 def test_a_writer_that_pauses(drop: Drop) -> None:
@@ -228,7 +223,7 @@ def test_a_writer_that_pauses(drop: Drop) -> None:
 
 
 def test_an_interrupted_job_is_parked_and_goes_on(drop: Drop) -> None:
-    drop.song("song.wav", 4, seconds=30.0)
+    drop.song("song.wav", 4, seconds=15.0)
     process = drop.start()
     notes = drop.root / "jobs/attempts"
     _until(lambda: notes.is_dir() and any(notes.glob("*.journal")))
