@@ -46,7 +46,7 @@ from mastering.pipeline import (
     remix,
 )
 from mastering.ports import MatchRequest, MatchResult, Separator, find_matcher
-from mastering.report.model import Curves, Report
+from mastering.report.model import Report
 from mastering.stemwise.provenance import check_same
 from mastering.stemwise.resum import Resummed
 from mastering.styles import Limits
@@ -271,7 +271,7 @@ class _Run:
                 envelope = Envelope(limited)
                 after = analyse(envelope, threads=2)
                 curves = curves_of(track, tuple(envelope.peaks), tuple(limited.reduction_db))
-                reports.append(self._report(track, after, "", curves, chain, decision))
+                reports.append(self._writeup().report(track, after, "", curves, chain, decision))
             return reports
 
     def apply(self, recipe: Recipe) -> Report:
@@ -489,7 +489,7 @@ class _Run:
         rate_ratio = done.after.sample_rate / song.source.sample_rate
         done.writer.commit(metadata=song.metadata, loudness=done.after, rate_ratio=rate_ratio)
         curves = curves_of(track, done.envelope, done.reduction_db)
-        report = self._report(track, done.after, sha256(song.output), curves, chain, decision)
+        report = self._writeup().report(track, done.after, sha256(song.output), curves, chain, decision)
         write_text_atomic(recipe_path(song.output), codec.to_json(report.recipe), force=True)
         if self._job.write_report:
             from mastering.report.html import render_html
@@ -498,24 +498,16 @@ class _Run:
         self._progress("done", 1.0)
         return report
 
-    def _report(
-        self,
-        track: Track,
-        after: Features,
-        digest: str,
-        curves: Curves,
-        chain: MasteringChain,
-        decision: Decision,
-    ) -> Report:
-        writeup = Writeup(
+    def _writeup(self) -> Writeup:
+        return Writeup(
             job=self._job,
             references=self._references,
             plugins=self._plugins,
             remixed=self._remixed,
             album=len(self._pairs) > 1,
             separated=self._separator is not None,
+            seconds=dict(self._watch.seconds),
         )
-        return writeup.report(track, after, digest, curves, chain, decision, dict(self._watch.seconds))
 
 
 def recipe_path(output: Path) -> Path:

@@ -68,6 +68,7 @@ class Writeup:
         remixed: the song whose stems were matched.
         album: songs share one decision.
         separated: a separator took the songs apart.
+        seconds: per stage, so far.
     """
 
     job: MasterJob
@@ -76,6 +77,7 @@ class Writeup:
     remixed: Remixed | None
     album: bool
     separated: bool
+    seconds: Mapping[str, float]
 
     def report(
         self,
@@ -85,7 +87,6 @@ class Writeup:
         curves: Curves,
         chain: MasteringChain,
         decision: Decision,
-        seconds: Mapping[str, float],
     ) -> Report:
         """The report of one song.
 
@@ -96,7 +97,6 @@ class Writeup:
             curves: over time.
             chain: what was done.
             decision: what all songs share.
-            seconds: per stage.
         """
         job, song, match = self.job, track.song, decision.match
         spec = replace(job.delivery, sample_rate=track.held.sample_rate)
@@ -125,7 +125,7 @@ class Writeup:
             ),
             curves=curves,
             versions=dict(self._versions()),
-            seconds=dict(seconds),
+            seconds=dict(self.seconds),
             stems=self.remixed.match if self.remixed else None,
         )
 

@@ -381,7 +381,7 @@ def test_a_run_that_was_ended_goes_on(
     number: int,
 ) -> None:
     song(frames=1_200_000)  # two and a half minutes
-    given = ("stems", "separate", "song.wav", "--model", model, "--shifts", "3", "--bit-depth", "32")
+    given = ("stems", "separate", "song.wav", "--model", model, "--shifts", "8", "--bit-depth", "32")
     process = launch(*given, faked=False)
     deadline_s = time.monotonic() + 120
     while not any(journal.stat().st_size for journal in cache.glob("*/journal")):

@@ -8,9 +8,9 @@ step), `describing` (plug-ins as text and as JSON); `render_task` is the work of
 
 from __future__ import annotations
 
-import importlib
-
 import click
+
+from mastering.cli.group import LazyGroup
 
 __all__ = ["command"]
 
@@ -27,27 +27,7 @@ _COMMANDS = {
 """Name -> the module below that holds it as `NAME_command`, or as `command`; one line for the help."""
 
 
-class _Group(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order of the work, not of the alphabet."""
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command's module and give the command."""
-        if cmd_name not in _COMMANDS:
-            return None
-        module = importlib.import_module(f"mastering.cli.plugins.{_COMMANDS[cmd_name][0]}")
-        own = f"{cmd_name.replace('-', '_')}_command"
-        found: click.Command = getattr(module, own, None) or module.command
-        return found
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
-
-
-@click.group("plugins", cls=_Group)
+@click.group("plugins", cls=LazyGroup, package=__name__, lazy=_COMMANDS)
 def command() -> None:
     """External plug-ins: VST3, and Audio Units on macOS.
 
