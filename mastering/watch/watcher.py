@@ -138,7 +138,13 @@ class Watcher:
         if now_s - self._counted_s >= self._setup.interval_s:
             self._counted_s = now_s
             self._looks += 1
-        self._look = scan.look(self._setup.inbox, self._setup.suffixes)
+        try:
+            self._look = scan.look(self._setup.inbox, self._setup.suffixes)
+        except OSError as error:
+            if self._once:
+                raise
+            self._say(Path(), "waiting", f"the inbox cannot be read ({error.strerror})")
+            return  # a share that is away comes back
         self._stability.see(self._look.all(), now_s)
         self._tried.clear()
         self._folders.forget_refusals()

@@ -131,13 +131,15 @@ def test_a_folder_with_bad_settings_waits(drop: Drop) -> None:
     drop.song("bad/b.wav", 2)
     settings = drop.inbox / "bad/tonmeister.toml"
     settings.write_text("loudness = -9\n")
-    found = drop.once(code=1)
+    process = drop.start()
+    _until(lambda: (drop.inbox / "done/good/a.wav").exists())
     assert drop.masters() == ["good/a.master.wav"]
-    (waiting,) = [event for event in found if event["event"] == "waiting"]
-    assert waiting["message"].startswith(f"{settings}: no setting is called 'loudness'")
     assert (drop.inbox / "bad/b.wav").exists()
     settings.write_text("lufs = -9\n")
-    drop.once()
+    _until(lambda: (drop.inbox / "done/bad/b.wav").exists())
+    found = events(_end(process, signal.SIGTERM))
+    (waiting,) = [event for event in found if event["event"] == "waiting"]
+    assert waiting["message"].startswith(f"{settings}: no setting is called 'loudness'")
     assert drop.masters() == ["bad/b.master.wav", "good/a.master.wav"]
 
 
@@ -236,7 +238,7 @@ def test_an_interrupted_job_is_parked_and_goes_on(drop: Drop) -> None:
     assert drop.masters() == ["song.master.wav"]
 
 
-def test_two_watchers_of_one_inbox(drop: Drop) -> None:
+def test_two_watchers_and_an_inbox_that_goes_away(drop: Drop) -> None:
     process = drop.start()
     ledgers = drop.root / "jobs/watch"
     _until(lambda: ledgers.is_dir() and any(ledgers.glob("*.sqlite")))
@@ -245,4 +247,12 @@ def test_two_watchers_of_one_inbox(drop: Drop) -> None:
     text = other.communicate(timeout=30)[1].decode()
     assert other.returncode == 3
     assert "another tonmeister watches this folder already" in text
-    _end(process, signal.SIGTERM)
+    away = drop.inbox.rename(drop.root / "away")
+    time.sleep(0.8)
+    away.rename(drop.inbox)
+    drop.song("song.wav", 5)
+    _until(lambda: (drop.inbox / "done/song.wav").exists())
+    found = events(_end(process, signal.SIGTERM))
+    assert [event["message"] for event in found if event["event"] == "waiting"] == [
+        "the inbox cannot be read (No such file or directory)"
+    ]
