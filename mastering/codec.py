@@ -7,6 +7,9 @@ A number that is -inf or +inf (silence measured in dB) is null in JSON.
 A field that came with a later schema says so in its metadata, {"since": 2}. It is left out of a
 document while it is at its default, and the class then writes the older schema: a document is never
 newer than what it holds. Reading an older document gives the field its default; that is the migration.
+
+A class whose annotations name types that its module imports late gives them by a static method
+`annotated_types`, name -> type.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import math
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
 from mastering.errors import ParameterError, PresetError
@@ -42,7 +46,7 @@ def to_plain(value: Any) -> Any:
         return [to_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value
+    return str(value) if isinstance(value, Path) else value
 
 
 def _written(value: Any) -> Iterator[dataclasses.Field[Any]]:
@@ -151,10 +155,13 @@ def _required(field: dataclasses.Field[Any]) -> bool:
 
 @functools.cache
 def _hints(kind: Any) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+    late = getattr(kind, "annotated_types", None)
+    return typing.get_type_hints(kind, localns=late() if late is not None else None)
 
 
 def _value(hint: Any, plain: Any, where: str) -> Any:
+    if hint is Any:
+        return plain
     origin = typing.get_origin(hint)
     if origin in (Union, types.UnionType):
         return _union(typing.get_args(hint), plain, where)
@@ -176,6 +183,8 @@ def _union(options: tuple[Any, ...], plain: Any, where: str) -> Any:
     if len(kinds) == 1:
         return _value(kinds[0], plain, where)
     tagged = {_hints_kind(k): k for k in kinds if dataclasses.is_dataclass(k)}
+    if len(tagged) == 1 and isinstance(plain, Mapping):
+        return _build(next(iter(tagged.values())), plain, where)
     if tagged and isinstance(plain, Mapping):
         return _tagged(tagged, plain, where)
     for kind in kinds:
@@ -189,6 +198,8 @@ def _fits(kind: Any, plain: Any) -> bool:
         return isinstance(plain, list)
     if kind is float:
         return isinstance(plain, (int, float)) and not isinstance(plain, bool)
+    if kind is Path:
+        return isinstance(plain, str)
     return isinstance(kind, type) and isinstance(plain, kind)
 
 
@@ -236,11 +247,18 @@ def _scalar(hint: Any, plain: Any, where: str) -> Any:
             return -math.inf
         if isinstance(plain, (int, float)) and not isinstance(plain, bool):
             return float(plain)
+    elif hint is Path:
+        if isinstance(plain, str) and plain:
+            return Path(plain)
     elif (hint is bool and isinstance(plain, bool)) or (
         hint in (int, str) and isinstance(plain, hint) and not isinstance(plain, bool)
     ):
         return plain
-    raise _wrong(where, plain, {float: "a number", int: "a whole number", str: "text"}.get(hint, str(hint)))
+    raise _wrong(
+        where,
+        plain,
+        {float: "a number", int: "a whole number", str: "text", Path: "a path"}.get(hint, str(hint)),
+    )
 
 
 def _wrong(where: str, plain: Any, wanted: str) -> PresetError:

@@ -21,6 +21,8 @@ _COMMANDS = {
     "compare": "Compare two files side by side.",
     "stems": "Separate recordings into stems, and put stems together again.",
     "plugins": "Find, inspect, set and run external plug-ins.",
+    "watch": "Master what is dropped into a folder.",
+    "jobs": "List, show, cancel and retry recorded work, and work on what is queued.",
     "cache": "Show or clear the separations that are kept.",
     "train": "Make a style of your own from a folder of your finished masters.",
     "presets": "List, show and check styles, targets and chains.",

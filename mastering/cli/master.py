@@ -42,7 +42,7 @@ from mastering.ports import ASPECTS
 if TYPE_CHECKING:
     from mastering.host.plugins.inserts import Insert
 
-__all__ = ["command"]
+__all__ = ["asked", "command"]
 
 _EXAMPLES = """\b
 Examples:
@@ -141,10 +141,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     IN may be files, folders (their audio files, recursively) and globs. Each master is written
     together with NAME.recipe.json, which repeats it, and NAME.report.html, which explains it.
     """
-    job = _job(options)
-    stems = _stems(job, options)
-    plugins = plugins_given(options)
-    job = replace(job, inserts=_inserts(plugins, options))
+    job, stems, plugins = asked(options)
     inputs = expand(options["inputs"])
     outputs = plan_outputs(
         inputs,
@@ -155,6 +152,19 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     )
     pairs = [Pair(source=item, output=path) for item, path in zip(inputs, outputs, strict=True)]
     deliver(ctx, pairs, _works(pairs, job, stems, plugins, options), Order.of(ctx, options))
+
+
+def asked(options: dict[str, Any]) -> tuple[MasterJob, StemsOrder | None, PluginOrder]:
+    """What the options ask for, whatever the inputs are.
+
+    Raises:
+        TonmeisterError: an unknown preset, a number outside its range, a plug-in that is not there, ...
+        click.UsageError: options that contradict each other.
+    """
+    job = _job(options)
+    stems = _stems(job, options)
+    plugins = plugins_given(options)
+    return replace(job, inserts=_inserts(plugins, options)), stems, plugins
 
 
 def _job(options: dict[str, Any]) -> MasterJob:

@@ -144,6 +144,13 @@ class MasterTask:
     dry_run: bool = False
     make_folder: bool = False
 
+    @staticmethod
+    def annotated_types() -> dict[str, Any]:
+        """Types that are imported late, for `mastering.codec`."""
+        from mastering.jobspec import MasterJob
+
+        return {"MasterJob": MasterJob}
+
     @property
     def label(self) -> str:
         """The input's name."""
@@ -174,6 +181,13 @@ class AlbumTask:
     plugins: PluginOrder = PluginOrder()
     dry_run: bool = False
     make_folder: bool = False
+
+    @staticmethod
+    def annotated_types() -> dict[str, Any]:
+        """Types that are imported late, for `mastering.codec`."""
+        from mastering.jobspec import MasterJob
+
+        return {"MasterJob": MasterJob}
 
     @property
     def label(self) -> str:
@@ -213,6 +227,13 @@ class ApplyTask:
     stems: StemsOrder = StemsOrder()
     plugins: PluginOrder = PluginOrder()
     make_folder: bool = False
+
+    @staticmethod
+    def annotated_types() -> dict[str, Any]:
+        """Types that are imported late, for `mastering.codec`."""
+        from mastering.target import DeliverySpec, Recipe
+
+        return {"Recipe": Recipe, "DeliverySpec": DeliverySpec}
 
     @property
     def label(self) -> str:

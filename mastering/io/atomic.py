@@ -14,17 +14,44 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
+from typing import Protocol
 
 from mastering.errors import AudioFileError, EnvironmentProblem, TonmeisterError
 
-__all__ = ["TEMPORARY_PREFIX", "AtomicFile", "output_problem", "write_text_atomic"]
+__all__ = ["TEMPORARY_PREFIX", "AtomicFile", "Watch", "output_problem", "watched", "write_text_atomic"]
 
 TEMPORARY_PREFIX = ".tonmeister-"
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+class Watch(Protocol):
+    """Is told of every file in the making, early enough to undo it after the process has died."""
+
+    def opening(self, temporary: Path) -> None:
+        """A temporary file will be made."""
+        ...
+
+    def committing(self, temporary: Path, path: Path, *, replaces: bool) -> None:
+        """The complete temporary file will get its name; `replaces`: a file of that name is there."""
+        ...
+
+
+_watch: ContextVar[Watch | None] = ContextVar("_watch", default=None)
+
+
+@contextlib.contextmanager
+def watched(watch: Watch) -> Iterator[None]:
+    """Tell `watch` of the files that are made in here."""
+    token = _watch.set(watch)
+    try:
+        yield
+    finally:
+        _watch.reset(token)
 
 
 class AtomicFile:
@@ -45,8 +72,11 @@ class AtomicFile:
     def __init__(self, path: Path, *, force: bool, inputs: Iterable[Path] = ()) -> None:
         self.path = path
         self._force = force
+        self._watch = _watch.get()
         self._check_target(tuple(inputs))
         self.temporary = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}{path.suffix[:16]}")
+        if self._watch is not None:
+            self._watch.opening(self.temporary)
         try:
             # Made here, with the user's usual permissions; whoever fills it opens it again.
             os.close(os.open(self.temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
@@ -58,6 +88,9 @@ class AtomicFile:
         try:
             with self.temporary.open("r+b") as file:
                 os.fsync(file.fileno())
+            if self._watch is not None:
+                replaces = self._force and os.path.lexists(self.path)
+                self._watch.committing(self.temporary, self.path, replaces=replaces)
             if self._force:
                 self.temporary.replace(self.path)
             else:

@@ -6,6 +6,7 @@ import os
 import string
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import click
@@ -24,26 +25,32 @@ _FIELDS = ("track", "stem", "model")
 _UNSAFE = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where the stems of one input go.
 
     Args:
-        item: the input.
-        folder: what -o names; None is the input's own folder.
+        root: folder of all of them.
+        track: name of the input.
         template: name of a file below it, without suffix, in the fields of `TEMPLATE` and {model}.
         container: its suffix.
     """
 
-    def __init__(self, item: Input, folder: Path | None, template: str, container: Container) -> None:
-        self._root = item.path.parent if folder is None else folder / item.folder
-        self._track = item.path.stem
-        self._template = template
-        self._container = container
+    root: Path
+    track: str
+    template: str
+    container: Container
+
+    @classmethod
+    def of(cls, item: Input, folder: Path | None, template: str, container: Container) -> Place:
+        """The place of an input's stems in what -o names; None is the input's own folder."""
+        root = item.path.parent if folder is None else folder / item.folder
+        return cls(root=root, track=item.path.stem, template=template, container=container)
 
     def path(self, stem: str, model: str) -> Path:
         """The file of a stem."""
-        fields = {"track": self._track, "stem": stem.translate(_UNSAFE), "model": model.translate(_UNSAFE)}
-        return self._root / f"{self._template.format(**fields)}.{self._container}"
+        fields = {"track": self.track, "stem": stem.translate(_UNSAFE), "model": model.translate(_UNSAFE)}
+        return self.root / f"{self.template.format(**fields)}.{self.container}"
 
 
 def check_template(template: str) -> None:

@@ -49,6 +49,14 @@ class RemixTask:
     force: bool = False
     downmix: bool = False
 
+    @staticmethod
+    def annotated_types() -> dict[str, Any]:
+        """Types that are imported late, for `mastering.codec`."""
+        from mastering.target import DeliverySpec
+        from stems.remix.values import Remix
+
+        return {"DeliverySpec": DeliverySpec, "Remix": Remix}
+
     @property
     def label(self) -> str:
         """The input's name."""

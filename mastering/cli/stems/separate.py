@@ -120,7 +120,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     if options["residual"] and options["two_stems"]:
         raise click.UsageError("--residual and --two-stems exclude each other: no_STEM has the residual.")
     inputs = material(options["inputs"])
-    places = [Place(item, options["output_dir"], options["name_template"], container) for item in inputs]
+    places = [Place.of(item, options["output_dir"], options["name_template"], container) for item in inputs]
     refuse_collisions(inputs, [[place.path(stem, "model") for stem in _PLACEHOLDERS] for place in places])
     settings = Settings(
         model=options["model"],

@@ -46,6 +46,13 @@ class Settings:
     device: Device = "cpu"
     only: str | None = None
 
+    @staticmethod
+    def annotated_types() -> dict[str, Any]:
+        """Types that are imported late, for `mastering.codec`."""
+        from stems.device import Device
+
+        return {"Device": Device}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StemsDone:
@@ -80,6 +87,13 @@ class StemsTask:
     force: bool = False
     downmix: bool = False
     threads: int | None = None
+
+    @staticmethod
+    def annotated_types() -> dict[str, Any]:
+        """Types that are imported late, for `mastering.codec`."""
+        from mastering.cli.stems.delivery import Format
+
+        return {"Format": Format}
 
     @property
     def label(self) -> str:

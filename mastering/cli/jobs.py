@@ -1,0 +1,285 @@
+"""`tonmeister jobs`: recorded work looked at, ended, tried again, forgotten, and done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from mastering.cli.app import Command
+from mastering.cli.documents import write
+from mastering.cli.tables import align
+from mastering.report.wording import clean
+
+if TYPE_CHECKING:
+    from mastering.jobs.model import Job, State
+    from mastering.jobs.service import Jobs
+
+__all__ = ["command", "database_option", "job_document", "open_jobs"]
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+_STATES = ("queued", "running", "done", "failed", "cancelled")
+_SHORT_ID = 10
+
+_EXIT_CODES = """\b
+Exit codes:
+  0    done
+  1    a job that was worked on or waited for has failed
+  2    there is no such job, or it is in another state
+  3    the database of jobs cannot be opened"""
+
+_json = click.option("--json", "as_json", is_flag=True, help="Write one JSON document to standard output.")
+
+
+def database_option(command: C) -> C:
+    """--database, of every command that has to do with jobs."""
+    return click.option(
+        "--database",
+        metavar="FOLDER|URL",
+        help="Where jobs are recorded: a folder, or postgresql://USER:PASSWORD@HOST/NAME; else "
+        "$TONMEISTER_JOBS, else the user's data folder.",
+    )(command)
+
+
+def open_jobs(database: str | None) -> Jobs:
+    """The jobs of a database, of all kinds.
+
+    Raises:
+        EnvironmentProblem: it cannot be opened.
+    """
+    from mastering.cli.job_kinds import KINDS
+    from mastering.jobs.place import Place
+    from mastering.jobs.service import Jobs
+
+    return Jobs(Place.of(database), kinds=KINDS)
+
+
+class _Group(click.Group):
+    command_class = Command
+
+
+@click.group("jobs", cls=_Group, epilog=_EXIT_CODES)
+def command() -> None:
+    """Jobs: work that is recorded before it starts, and survives that the program or the power fails.
+
+    A JOB is named by the beginning of its id. What is queued is worked on by `jobs run`.
+    """
+
+
+@command.command("list", epilog=_EXIT_CODES)
+@click.option("--state", "states", multiple=True, type=click.Choice(_STATES), help="Only in this state.")
+@click.option("--kind", "kinds", multiple=True, metavar="NAME", help="Only of this kind, such as master.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=50, show_default=True, metavar="N", help="At most so many."
+)
+@click.option("--offset", type=click.IntRange(0), default=0, metavar="N", help="Leave out the first N.")
+@database_option
+@_json
+def list_command(
+    states: tuple[State, ...],
+    kinds: tuple[str, ...],
+    limit: int,
+    offset: int,
+    database: str | None,
+    as_json: bool,
+) -> None:
+    """List jobs, the newest first."""
+    with open_jobs(database) as jobs:
+        found = jobs.list(states=states, kinds=kinds, limit=limit, offset=offset)
+        count = jobs.count()
+    if as_json:
+        write({"schema": 1, "count": count, "jobs": [job_document(job) for job in found]})
+        return
+    click.echo(", ".join(f"{count[state]} {state}" for state in _STATES if state in count) or "no jobs")
+    if found:
+        click.echo(align([("  Job", "Kind", "Input", "State", "Tries", "Submitted", ""), *map(_row, found)]))
+
+
+@command.command("show", epilog=_EXIT_CODES)
+@click.argument("job", metavar="JOB")
+@database_option
+@_json
+def show_command(job: str, database: str | None, as_json: bool) -> None:
+    """Show a job: its request, how far it is, what it has written, why it failed."""
+    with open_jobs(database) as jobs:
+        found = jobs.get(job)
+    if as_json:
+        write({"schema": 1, "job": _whole(found)})
+        return
+    click.echo(_text(found))
+
+
+@command.command("cancel", epilog=_EXIT_CODES)
+@click.argument("names", nargs=-1, required=True, metavar="JOB...")
+@database_option
+@_json
+def cancel_command(names: tuple[str, ...], database: str | None, as_json: bool) -> None:
+    """End jobs; what a running one has written so far is removed."""
+    with open_jobs(database) as jobs:
+        found = [jobs.cancel(name) for name in names]
+    _tell(found, as_json)
+
+
+@command.command("retry", epilog=_EXIT_CODES)
+@click.argument("names", nargs=-1, metavar="JOB...")
+@click.option("--failed", "all_failed", is_flag=True, help="All that have failed.")
+@database_option
+@_json
+def retry_command(names: tuple[str, ...], all_failed: bool, database: str | None, as_json: bool) -> None:
+    """Queue jobs again that failed or were cancelled."""
+    if bool(names) == all_failed:
+        raise click.UsageError("Name jobs, or give --failed.")
+    with open_jobs(database) as jobs:
+        chosen = [job.id for job in jobs.list(states=["failed"])] if all_failed else names
+        found = [jobs.retry(name) for name in chosen]
+    _tell(found, as_json)
+
+
+@command.command("clear", epilog=_EXIT_CODES)
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice(("done", "failed", "cancelled")),
+    help="Only in this state; else all that have ended.",
+)
+@click.option("--older-than", type=click.FloatRange(0.0), metavar="DAYS", help="Only what ended before that.")
+@database_option
+@_json
+def clear_command(
+    states: tuple[State, ...], older_than: float | None, database: str | None, as_json: bool
+) -> None:
+    """Forget jobs that have ended; the files they wrote stay."""
+    from mastering.jobs.model import ENDED
+
+    before_s = None if older_than is None else time.time() - older_than * 86_400.0
+    with open_jobs(database) as jobs:
+        removed = jobs.clear(states or ENDED, before_s=before_s)
+    if as_json:
+        write({"schema": 1, "removed": removed})
+        return
+    click.echo(f"{removed} jobs forgotten.")
+
+
+@command.command("run", epilog=_EXIT_CODES)
+@click.option(
+    "--short", type=click.IntRange(1, 256), metavar="N", help="Short jobs at a time; else the cores."
+)
+@click.option("--long", type=click.IntRange(1, 256), metavar="N", help="Separations at a time; else 1.")
+@click.option("--timeout", "time_s", type=click.FloatRange(0.1), metavar="S", help="Longest time of a job.")
+@click.option("--memory", "memory_mb", type=click.IntRange(64), metavar="MB", help="Most memory of a job.")
+@database_option
+@click.pass_context
+def run_command(
+    ctx: click.Context,
+    short: int | None,
+    long: int | None,
+    time_s: float | None,
+    memory_mb: int | None,
+    database: str | None,
+) -> None:
+    """Work on what is queued, until nothing is; what is not done when this is interrupted stays queued."""
+    from mastering.jobs.lanes import DEFAULT_LANES
+    from mastering.jobs.model import Limits
+
+    given = {name: count for name, count in (("short", short), ("long", long)) if count is not None}
+    limits = Limits(time_s=time_s, memory_mb=memory_mb)
+    with open_jobs(database) as jobs, jobs.running(lanes={**DEFAULT_LANES, **given}, limits=limits):
+        failed_before = jobs.count().get("failed", 0)
+        while (left := jobs.count()).get("queued", 0) + left.get("running", 0):
+            ctx.obj.raise_if_received()
+            time.sleep(0.2)
+        count = jobs.count()
+    click.echo(
+        ", ".join(f"{count[state]} {state}" for state in _STATES if state in count) or "no jobs", err=True
+    )
+    ctx.exit(1 if count.get("failed", 0) > failed_before else 0)
+
+
+def job_document(job: Job) -> dict[str, Any]:
+    """A job in a list of a JSON document."""
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "label": job.label,
+        "lane": job.lane,
+        "state": job.state,
+        "stage": job.stage,
+        "share": job.share,
+        "attempts": job.attempts,
+        "interruptions": job.interruptions,
+        "cancelling": job.cancelling,
+        "created": _utc(job.created_s),
+        "started": _utc(job.started_s),
+        "finished": _utc(job.finished_s),
+        "error": None
+        if job.failure is None
+        else {"code": job.failure.code, "message": job.failure.message, "hint": job.failure.hint},
+    }
+
+
+def _whole(job: Job) -> dict[str, Any]:
+    from mastering.codec import to_plain
+
+    outcome = job.outcome
+    return {
+        **job_document(job),
+        "request": dict(job.request),
+        "files": to_plain(job.files),
+        "results": list(outcome.entries) if outcome else [],
+        "missed": outcome.missed if outcome else None,
+    }
+
+
+def _tell(jobs: list[Job], as_json: bool) -> None:
+    if as_json:
+        write({"schema": 1, "jobs": [job_document(job) for job in jobs]})
+        return
+    for job in jobs:
+        state = "ending" if job.cancelling else job.state
+        click.echo(clean(f"{job.id[:_SHORT_ID]}  {job.label}: {state}"))
+
+
+def _row(job: Job) -> tuple[str, ...]:
+    place = f"{job.stage} {job.share:.0%}".strip() if job.state == "running" else ""
+    why = clean(job.failure.message) if job.failure is not None else ""
+    return (
+        f"  {job.id[:_SHORT_ID]}",
+        job.kind,
+        clean(job.label),
+        "ending" if job.cancelling else job.state,
+        str(job.attempts),
+        _local(job.created_s),
+        place or why,
+    )
+
+
+def _text(job: Job) -> str:
+    lines = [
+        f"{job.id}",
+        f"  kind      {job.kind}, lane {job.lane}",
+        f"  input     {clean(job.label)}",
+        f"  state     {'ending' if job.cancelling else job.state}",
+        f"  tries     {job.attempts}, interrupted {job.interruptions} times",
+        f"  submitted {_local(job.created_s)}",
+        f"  started   {_local(job.started_s)}",
+        f"  finished  {_local(job.finished_s)}",
+    ]
+    if job.state == "running":
+        lines.append(f"  stage     {job.stage} {job.share:.0%}")
+    if job.failure is not None:
+        lines.append(clean(f"  failure   {job.failure.message} ({job.failure.code})"))
+        lines += [clean(f"            {job.failure.hint}")] if job.failure.hint else []
+    lines += [clean(f"  file      {file.path}") for file in job.files]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _utc(time_s: float | None) -> str | None:
+    return None if time_s is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time_s))
+
+
+def _local(time_s: float | None) -> str:
+    return "" if time_s is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time_s))

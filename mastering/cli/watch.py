@@ -1,0 +1,177 @@
+"""`tonmeister watch`: what is dropped into a folder is mastered, once, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mastering.cli.app import Command
+from mastering.cli.jobs import database_option, open_jobs
+from mastering.cli.watch_plan import MASTER_OPTIONS, Planner, template_option
+from mastering.errors import EnvironmentProblem, ParameterError
+
+if TYPE_CHECKING:
+    from mastering.cli.signals import Interrupts
+    from mastering.cli.watch_log import Log
+    from mastering.watch.watcher import Watcher
+
+__all__ = ["command"]
+
+_TICK_S = 0.2
+
+_EPILOG = """\b
+Examples:
+  tonmeister watch inbox --output masters --style warm
+  tonmeister watch inbox --output masters --target spotify --once
+  echo 'target = "spotify-loud"' > inbox/loud/tonmeister.toml
+
+\b
+Exit codes:
+  0    --once: all that was there is mastered
+  1    --once: some failed, or wait because of their settings
+  2    usage: an option, or OUTBOX inside INBOX
+  3    environment: a folder is missing or not permitted, or another tonmeister watches INBOX
+  130  interrupted by Ctrl-C (143 by SIGTERM); what was under way goes on at the next start"""
+
+
+@click.command("watch", cls=Command, epilog=_EPILOG)
+@click.argument("inbox", type=click.Path(path_type=Path))
+@click.option(
+    "--output",
+    "outbox",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="OUTBOX",
+    help="Folder for masters, recipes and reports; sub-folders are kept.",
+)
+@click.option("--once", is_flag=True, help="Do what lies there and end.")
+@click.option("--jobs", type=click.IntRange(1, 256), metavar="N", help="Masters at a time; else the cores.")
+@click.option(
+    "--interval",
+    "interval_s",
+    type=click.FloatRange(0.05, 3_600.0),
+    default=1.0,
+    show_default=True,
+    metavar="S",
+    help="Time between two looks. A file is taken when it is the same on two.",
+)
+@click.option("--log-json", is_flag=True, help="One JSON document per event, on a terminal too.")
+@database_option
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> None:
+    """Master what is dropped into INBOX, and move it to INBOX/done, or to INBOX/failed with the reason.
+
+    A sub-folder may have settings of its own: a tonmeister.toml with options of this command (style, target,
+    lufs, bit_depth, ...) and a reference.wav (or another format). Folders inside it inherit them.
+    """
+    inbox, outbox = _folders(options["inbox"], options["outbox"])
+    planner = Planner(ctx, options)
+    planner({})  # what was typed is refused before anything begins
+    ctx.exit(_watch(ctx, inbox, outbox, planner, options))
+
+
+command.params[-4:-4] = [*MASTER_OPTIONS, template_option]
+
+
+def _folders(inbox: Path, outbox: Path) -> tuple[Path, Path]:
+    """Both folders, if they can be used together.
+
+    Raises:
+        ParameterError: one lies inside the other.
+        EnvironmentProblem: one is missing or cannot be written.
+    """
+    for folder, role in ((inbox, "inbox"), (outbox, "outbox")):
+        if not folder.is_dir():
+            raise EnvironmentProblem(
+                f"{folder}: the {role} is no folder that is there", hint="Make it first.", code="no_folder"
+            )
+    real_inbox, real_outbox = inbox.resolve(), outbox.resolve()
+    if real_inbox.is_relative_to(real_outbox) or real_outbox.is_relative_to(real_inbox):
+        raise ParameterError(
+            f"{outbox}: masters may not go into {inbox}, nor above it, or they would be mastered again",
+            hint="Choose two folders of which neither lies in the other.",
+            code="folders_nested",
+        )
+    for folder, role in ((inbox, "inbox"), (outbox, "outbox")):
+        _check_writable(folder, role)
+    return inbox.absolute(), outbox.absolute()
+
+
+def _check_writable(folder: Path, role: str) -> None:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"{folder}: the {role} cannot be written ({error.strerror})",
+            hint="Choose another folder or change its permissions.",
+            code="output_not_writable",
+        ) from error
+
+
+def _watch(ctx: click.Context, inbox: Path, outbox: Path, planner: Planner, options: dict[str, Any]) -> int:
+    """Watch until there is nothing more to do; gives the exit code."""
+    from mastering.cli.inputs import AUDIO_SUFFIXES
+    from mastering.cli.watch_log import Log
+    from mastering.io.files import probe
+    from mastering.jobs.lanes import DEFAULT_LANES
+    from mastering.watch.folders import Folders
+    from mastering.watch.hint import Waker
+    from mastering.watch.ledger import Ledger
+    from mastering.watch.values import Setup
+    from mastering.watch.watcher import Watcher
+
+    count = options["jobs"] or DEFAULT_LANES["short"]
+    setup = Setup(
+        inbox=inbox,
+        outbox=outbox,
+        suffixes=AUDIO_SUFFIXES,
+        interval_s=options["interval_s"],
+        most_open=2 * count + 6,
+    )
+    log = Log(as_json=options["log_json"])
+    with (
+        open_jobs(options["database"]) as jobs,
+        Ledger(jobs.place.folder / "watch", inbox) as ledger,
+        Waker(inbox) as waker,
+        jobs.running(lanes={**DEFAULT_LANES, "short": count}),
+    ):
+        folders = Folders(inbox, planner)
+        once = options["once"]
+        watcher = Watcher(setup, jobs, ledger, folders, probe=probe, tell=log, once=once)
+        log("started", inbox=str(inbox), output=str(outbox), jobs=count)
+        try:
+            _work(watcher, waker, log, ctx.obj, once=once)
+        finally:
+            log.close()
+            log("stopped", **_totals(watcher))
+    return 1 if watcher.totals.failed or watcher.waiting_for_settings else 0
+
+
+def _work(watcher: Watcher, waker: Any, log: Log, interrupts: Interrupts, *, once: bool) -> None:
+    watcher.recover()
+    hint = False
+    while True:
+        interrupts.raise_if_received()
+        watcher.tick(hint=hint)
+        if once and watcher.finished:
+            return
+        log.status(
+            "{mastered} mastered, {known} known, {failed} failed, {under_way} under way, "
+            "{waiting} waiting".format_map(_totals(watcher))
+        )
+        hint = waker.wait(_TICK_S)
+
+
+def _totals(watcher: Watcher) -> dict[str, int]:
+    totals = watcher.totals
+    return {
+        "mastered": totals.mastered,
+        "known": totals.known,
+        "failed": totals.failed,
+        "under_way": watcher.under_way,
+        "waiting": len(watcher.waiting),
+    }

@@ -1,0 +1,206 @@
+"""Settings of a drop folder: the options of `master`, typed or in a folder's tonmeister.toml."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mastering.cli.master import asked
+from mastering.cli.master import command as master_command
+from mastering.cli.tasks import MasterTask
+from mastering.cli.watch_task import DropTask
+from mastering.errors import ParameterError, TonmeisterError
+from mastering.watch.names import DEFAULT_TEMPLATE, check_template
+from mastering.watch.values import Setting, Signature
+
+__all__ = ["MASTER_OPTIONS", "FolderPlan", "Planner", "template_option"]
+
+_NOT_HERE = frozenset(
+    (
+        "inputs",
+        "output",
+        "output_dir",
+        "force",
+        "strict",
+        "jobs",
+        "as_json",
+        "quiet",
+        "album",
+        "dry_run",
+        "help",
+    )
+)
+_FILES = frozenset(("references", "models_dir"))
+"""Settings that name files: relative to the folder of the tonmeister.toml."""
+
+
+def _parse_template(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    return None if value is None else check_template(value)
+
+
+template_option = click.Option(
+    ["--name-template"],
+    metavar="TEXT",
+    callback=_parse_template,
+    help=f"Name of a master, out of {{stem}}, {{folder}}, {{style}}, {{target}}, {{date}} (of the file) and "
+    f"{{ext}}; without it {DEFAULT_TEMPLATE}.",
+)
+
+MASTER_OPTIONS: list[click.Parameter] = [
+    parameter
+    for parameter in master_command.params
+    if isinstance(parameter, click.Option) and parameter.expose_value and parameter.name not in _NOT_HERE
+]
+"""The options of `master` that make sense for a folder."""
+
+
+def _long_name(option: click.Parameter) -> str:
+    return max(option.opts, key=len).lstrip("-").replace("-", "_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderPlan:
+    """How the files of a folder are mastered; a `mastering.watch.values.Plan`."""
+
+    template: str
+    fields: Mapping[str, str]
+    task: DropTask
+    _digests: dict[tuple[Path, Signature | None], str] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> str:
+        """Equal for equal settings and equal content of the references.
+
+        Raises:
+            AudioFileError: a reference cannot be read.
+        """
+        from mastering.cli.job_kinds import KINDS
+        from mastering.jobs.kinds import content_key
+
+        references = [self._digest(path) for path in self.task.master.job.references]
+        return "\0".join([content_key(KINDS.named("drop"), self.task, ()), *references])
+
+    def _digest(self, path: Path) -> str:
+        from mastering.io.files import sha256
+
+        at = (path, Signature.at(path))
+        if at not in self._digests:
+            self._digests[at] = sha256(path)
+        return self._digests[at]
+
+    def request(self, *, source: Path, output: Path, content: str, take: int) -> DropTask:
+        """The request of a job."""
+        master = replace(self.task.master, source=source, output=output)
+        return replace(self.task, master=master, content=content, take=take)
+
+
+class Planner:
+    """Makes plans of settings, over what was typed.
+
+    Args:
+        ctx: of the command.
+        typed: its parameters.
+    """
+
+    def __init__(self, ctx: click.Context, typed: Mapping[str, Any]) -> None:
+        self._ctx = ctx
+        self._options = {_long_name(option): option for option in (*MASTER_OPTIONS, template_option)}
+        names = [str(option.name) for option in self._options.values()]
+        self._typed = {name: typed[name] for name in names}
+
+    def __call__(self, settings: Mapping[str, Setting]) -> FolderPlan:
+        """The plan of a folder.
+
+        Raises:
+            TonmeisterError: a key that is not known, or a value that is refused, with file and key.
+            click.UsageError: what was typed is refused.
+        """
+        values = dict(self._typed)
+        for key, setting in settings.items():
+            values |= self._value(key, setting)
+        try:
+            return _plan(values)
+        except (TonmeisterError, click.UsageError) as error:
+            if not settings:
+                raise
+            raise self._blamed(settings, error) from error
+
+    def _value(self, key: str, setting: Setting) -> dict[str, Any]:
+        option = self._options.get(key)
+        if option is None:
+            near = difflib.get_close_matches(key, self._options, n=1)
+            meant = f"did you mean '{near[0]}'?" if near else f"allowed {', '.join(self._options)}"
+            raise ParameterError(
+                f"{setting.origin}: no setting is called '{key}', {meant}", hint=_MEND, code="settings"
+            )
+        try:
+            raw = _raw(option, setting)
+            return {str(option.name): option.process_value(self._ctx, raw)}
+        except click.BadParameter as error:
+            raise _refused(key, setting, error.message) from error
+        except TonmeisterError as error:
+            raise _refused(key, setting, error.message) from error
+
+    def _blamed(self, settings: Mapping[str, Setting], error: Exception) -> ParameterError:
+        """The error with the first setting that brings it about."""
+        values = dict(self._typed)
+        for key, setting in settings.items():
+            values |= self._value(key, setting)
+            try:
+                _plan(values)
+            except (TonmeisterError, click.UsageError):
+                break
+        return _refused(key, setting, getattr(error, "message", str(error)))
+
+
+_MEND = "Mend the file; what lies in its folder waits until then."
+
+
+def _plan(values: dict[str, Any]) -> FolderPlan:
+    from mastering.io.paths import check_readable
+
+    job, stems, plugins = asked({**values, "output": None, "album": False, "force": False})
+    for reference in job.references:
+        check_readable(reference)
+    task = MasterTask(source=Path(), output=Path(), job=job, stems=stems, plugins=plugins, make_folder=True)
+    fields = {
+        "style": job.style.name if job.style is not None else "",
+        "target": job.target.name if job.target is not None else "",
+        "ext": job.delivery.container,
+    }
+    return FolderPlan(
+        template=values["name_template"] or DEFAULT_TEMPLATE,
+        fields=fields,
+        task=DropTask(master=task, content=""),
+    )
+
+
+def _raw(option: click.Parameter, setting: Setting) -> Any:
+    """A value of a TOML document as the command line would have it."""
+    value = setting.value
+    flag = isinstance(option, click.Option) and option.is_flag
+    if flag != isinstance(value, bool):
+        raise click.BadParameter(f"{value!r} is neither true nor false" if flag else "it takes a value")
+    if flag:
+        return value
+    items = [_text(option, setting, item) for item in (value if isinstance(value, list) else [value])]
+    if option.multiple:
+        return items
+    return ",".join(items)
+
+
+def _text(option: click.Parameter, setting: Setting, item: Any) -> str:
+    if isinstance(item, bool) or not isinstance(item, (str, int, float)):
+        raise click.BadParameter(f"{item!r} is neither text nor a number")
+    return str(setting.origin.parent / str(item)) if option.name in _FILES else str(item)
+
+
+def _refused(key: str, setting: Setting, message: str) -> ParameterError:
+    return ParameterError(
+        f"{setting.origin}: {key}: {message.removesuffix('.')}", hint=_MEND, code="settings"
+    )

@@ -1,0 +1,106 @@
+"""Worker processes: warm, killable one by one, and so many for each lane.
+
+Pebble keeps them: one that is cancelled is ended without harm to its neighbours. One that dies while it
+has nothing to do makes Pebble give its whole pool up (measured with 5.2); such a pool is replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import threading
+from collections.abc import Mapping
+from concurrent.futures import CancelledError, Future, TimeoutError
+from dataclasses import dataclass
+from typing import Any
+
+from mastering.failure import Failure
+from mastering.jobs.worker import Order, Work, prepare, work
+
+__all__ = ["DEFAULT_LANES", "Lanes", "Running"]
+
+DEFAULT_LANES: Mapping[str, int] = {"short": max(1, os.cpu_count() or 1), "long": 1}
+"""Workers of each lane: a separation, which takes minutes, never waits in front of a master."""
+
+_STOP_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An attempt that a worker has, or will have in a moment."""
+
+    future: Future[Work]
+
+    def wait(self, timeout_s: float) -> Work | None:
+        """What came of it; None if it still runs after `timeout_s`.
+
+        A worker that died is a failure ("worker_died"), a job that was ended one of "cancelled".
+        """
+        try:
+            return self.future.result(timeout=timeout_s)
+        except TimeoutError:
+            return None
+        except CancelledError:
+            return Work(failure=_failure("cancelled", "it was ended"))
+        except Exception as error:
+            return Work(failure=_died(error))
+
+    def end(self) -> None:
+        """Kill the worker that has it."""
+        self.future.cancel()
+
+
+class Lanes:
+    """Pools of worker processes, one for each lane, started when they are first needed.
+
+    Args:
+        workers: lane -> how many processes.
+    """
+
+    def __init__(self, workers: Mapping[str, int] = DEFAULT_LANES) -> None:
+        self.workers = dict(workers)
+        self._pools: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def start(self, lane: str, order: Order) -> Running:
+        """Give an attempt to a worker; of a lane that is not known to the first one there is."""
+        lane = lane if lane in self.workers else next(iter(self.workers))
+        with self._lock:
+            pool = self._pools.get(lane)
+            if pool is not None and not pool.active:
+                _end(pool)
+                pool = None
+            if pool is None:
+                pool = self._pools[lane] = self._pool(lane)
+            return Running(pool.schedule(work, args=(order,)))
+
+    def stop(self) -> None:
+        """End all workers, whatever they do."""
+        with self._lock:
+            pools, self._pools = list(self._pools.values()), {}
+        for pool in pools:
+            _end(pool)
+
+    def _pool(self, lane: str) -> Any:
+        from pebble import ProcessPool
+
+        context: Any = multiprocessing.get_context("spawn")
+        return ProcessPool(max_workers=self.workers[lane], initializer=prepare, context=context)
+
+
+def _end(pool: Any) -> None:
+    with contextlib.suppress(Exception):  # what is broken already cannot be ended well
+        pool.stop()
+        pool.join(timeout=_STOP_S)
+
+
+def _died(error: Exception) -> Failure:
+    code = getattr(error, "exitcode", None)
+    how = f" (exit status {code})" if code is not None else ""
+    return _failure("worker_died", f"the process that worked on it died{how}")
+
+
+def _failure(code: str, message: str) -> Failure:
+    hint = "It may have run out of memory; report it if it dies each time." if code == "worker_died" else ""
+    return Failure(code=code, message=message, hint=hint, exit_code=1)
