@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,16 @@ from mastering.jobs.service import Jobs
 from tests.jobs import work
 
 _SERVER = os.environ.get("TONMEISTER_TEST_POSTGRES", "")
+_REPOSITORY = str(Path(__file__).resolve().parents[2])
+
+
+@pytest.fixture(autouse=True)
+def found_by_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes of their own find the kinds of `tests.jobs.work`, too."""
+    monkeypatch.setattr(sys, "path", [*sys.path, _REPOSITORY])
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), _REPOSITORY]))
+    )
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
