@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from mastering.cli.app import Command
 from mastering.cli.documents import write
+from mastering.cli.failures import describe, show
+from mastering.cli.submit import Tray, check_line, lay_out
 from mastering.cli.tables import align
+from mastering.errors import AudioFileError
 from mastering.report.wording import clean
 
 if TYPE_CHECKING:
@@ -30,6 +35,14 @@ Exit codes:
   1    a job that was worked on or waited for has failed
   2    there is no such job, or it is in another state
   3    the database of jobs cannot be opened"""
+
+_SUBMIT_EXAMPLES = """\b
+Examples:
+  tonmeister jobs submit master song.wav -r reference.flac -o song.master.wav
+  tonmeister jobs submit stems separate album/ -o stems
+  tonmeister jobs run
+
+"""
 
 _json = click.option("--json", "as_json", is_flag=True, help="Write one JSON document to standard output.")
 
@@ -96,6 +109,35 @@ def list_command(
     click.echo(", ".join(f"{count[state]} {state}" for state in _STATES if state in count) or "no jobs")
     if found:
         click.echo(align([("  Job", "Kind", "Input", "State", "Tries", "Submitted", ""), *map(_row, found)]))
+
+
+@command.command(
+    "submit",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    epilog=_SUBMIT_EXAMPLES + _EXIT_CODES,
+)
+@click.argument("line", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND ARGUMENT...")
+@database_option
+@_json
+@click.pass_context
+def submit_command(ctx: click.Context, line: tuple[str, ...], database: str | None, as_json: bool) -> None:
+    """Record what master, apply, stems or plugins render would do, and leave it to `jobs run`.
+
+    COMMAND is a command of tonmeister as it would be typed; --database and --json come before it. The same
+    work on the same content is one job.
+    """
+    check_line(line)
+    tray, said = Tray(), io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with contextlib.redirect_stdout(said):  # its document would tell of work that is not done
+        code = lay_out(ctx, line, tray)
+    if tray.tasks:
+        failed, found = _submitted(tray.tasks, database)
+        _tell(found, as_json)
+        code = code or failed
+    else:
+        said.seek(0)
+        click.echo(said.read(), nl=False)  # its help, or what failed
+    ctx.exit(code)
 
 
 @command.command("show", epilog=_EXIT_CODES)
@@ -197,6 +239,18 @@ def run_command(
         ", ".join(f"{count[state]} {state}" for state in _STATES if state in count) or "no jobs", err=True
     )
     ctx.exit(1 if count.get("failed", 0) > failed_before else 0)
+
+
+def _submitted(tasks: Sequence[Any], database: str | None) -> tuple[int, list[Job]]:
+    """The jobs of those that can be submitted, and the exit code of the others."""
+    codes, found = [], []
+    with open_jobs(database) as jobs:
+        for task in tasks:
+            try:
+                found.append(jobs.submit(task))
+            except AudioFileError as error:
+                codes.append(show(describe(error), debug=False))
+    return max(codes, default=0), found
 
 
 def job_document(job: Job) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from mastering.cli.failures import Failure, describe
 from mastering.cli.progress import Board
 from mastering.cli.signals import Interrupted, Interrupts
+from mastering.cli.submit import tray_of
 
 __all__ = ["Collected", "Result", "Task", "collect", "run_one"]
 
@@ -68,7 +69,13 @@ def collect(
         board: shows progress.
         interrupts: tells of a signal whose exception was lost.
         each: called with every result as it comes, in order of completion.
+
+    Under `jobs submit` the tasks are laid aside and nothing runs.
     """
+    tray = tray_of()
+    if tray is not None:
+        tray.take(tasks)
+        return Collected(results=())
     results: dict[int, Result] = {}
     interrupted = None
     try:

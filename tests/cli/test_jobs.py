@@ -103,3 +103,53 @@ def test_cancelling(database: str, tmp_path: Path, noise: Audio) -> None:
     assert (code, text) == (0, f"{job[:10]}  song.wav: cancelled\n")
     assert _run(database, "run")[0] == 0
     assert not (tmp_path / "master.wav").exists()
+
+
+def test_commands_become_jobs(database: str, tmp_path: Path, noise: Audio) -> None:
+    source = _song(tmp_path / "song.wav", noise)
+    line = [
+        "master",
+        str(source),
+        str(tmp_path / "gone.wav"),
+        "--style",
+        "warm",
+        "--output-dir",
+        str(tmp_path / "out"),
+    ]
+    done = CliRunner().invoke(app, ["jobs", "submit", "--database", database, "--json", *line])
+    assert done.exit_code == 1
+    assert "gone.wav" in done.stderr
+    jobs = json.loads(done.stdout)["jobs"]
+    assert [(job["kind"], job["label"], job["state"]) for job in jobs] == [("master", "song.wav", "queued")]
+    assert not (tmp_path / "out").exists()
+    again = CliRunner().invoke(app, ["jobs", "submit", "--database", database, *line])
+    assert again.stdout.startswith(jobs[0]["id"][:10])
+    assert _run(database, "run")[0] == 0
+    bare = CliRunner().invoke(app, [*line[:2], *line[3:5], "-o", str(tmp_path / "bare.wav")])
+    assert bare.exit_code == 0
+    assert (tmp_path / "out" / "song.master.wav").read_bytes() == (tmp_path / "bare.wav").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        (["stems", "separate"], "stems"),
+        (["stems", "karaoke", "-o", "k.wav"], "stems"),
+        (["stems", "remix", "-o", "r.wav", "--vocals", "mute"], "remix"),
+    ],
+)
+def test_stems_become_jobs(database: str, tmp_path: Path, noise: Audio, line: list[str], kind: str) -> None:
+    source = _song(tmp_path / "song.wav", noise)
+    done = CliRunner().invoke(app, ["jobs", "submit", "--database", database, *line, str(source)])
+    assert done.exit_code == 0, done.output
+    assert [job["kind"] for job in _json(database, "list")["jobs"]] == [kind]
+
+
+def test_what_makes_no_job_is_refused(database: str, tmp_path: Path, noise: Audio) -> None:
+    source = str(_song(tmp_path / "song.wav", noise))
+    submit = ["jobs", "submit", "--database", database]
+    for line in (["plugins", "scan"], ["measure", source], ["nonsense"], ["master", source, "--dry-run"]):
+        assert CliRunner().invoke(app, [*submit, *line]).exit_code == 2
+    assert CliRunner().invoke(app, [*submit, "master", source, "--lufs", "99"]).exit_code == 2
+    assert "master" in CliRunner().invoke(app, [*submit, "master", "--help"]).stdout
+    assert _run(database, "list") == (0, "no jobs\n")
