@@ -105,10 +105,13 @@ class Queue:
         self._announce()
         DBOS.launch()
 
-    def pace(self, *, busy: bool) -> None:
-        """Look for entries often while there are some, else seldom: looking costs 4 ms of processor time."""
-        if busy != self._busy:
-            self._busy = busy
+    def pace(self, lanes: Mapping[str, int], *, busy: bool) -> None:
+        """Hand out so many at a time; look often while there are entries, else seldom.
+
+        A look costs 4 ms of processor time.
+        """
+        if busy != self._busy or dict(lanes) != self._lanes:
+            self._lanes, self._busy = dict(lanes), busy
             self._announce()
 
     def _announce(self) -> None:
