@@ -121,6 +121,4 @@ def worker_died(how: str = "") -> Work:
 
 def executor_lost(reason: str) -> Work:
     """The attempt was not made, or not to its end, because its executor is not there."""
-    return Work(
-        failure=Failure(code=EXECUTOR_LOST, message=reason, hint="It is tried again.", exit_code=1)
-    )
+    return Work(failure=Failure(code=EXECUTOR_LOST, message=reason, hint="It is tried again.", exit_code=1))

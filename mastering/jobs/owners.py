@@ -13,12 +13,12 @@ import os
 import platform
 import re
 import secrets
-import sys
 from pathlib import Path
 from typing import IO
 
 import sqlalchemy as sa
 
+from mastering.jobs.locks import is_locked, lock
 from mastering.jobs.place import Place
 from mastering.jobs.tables import OWNERS
 
@@ -43,9 +43,11 @@ class Owner:
         self._engine = engine
         self._path = place.owners / self.id
         self._file: IO[str] = self._path.open("w", encoding="ascii")
-        _lock(self._file)
+        lock(self._file)
         with engine.begin() as connection:
-            connection.execute(sa.insert(OWNERS).values(id=self.id, host=_where(place), beat_s=_now_s(engine)))
+            connection.execute(
+                sa.insert(OWNERS).values(id=self.id, host=_where(place), beat_s=_now_s(engine))
+            )
 
     def beat(self) -> None:
         """Tell that it lives."""
@@ -88,8 +90,8 @@ def forget(engine: sa.Engine, owner: str) -> None:
 
 def _is_gone(path: Path) -> bool:
     try:
-        with path.open("r+", encoding="ascii") as file:
-            _lock(file)
+        if is_locked(path):
+            return False
     except FileNotFoundError:
         return True
     except OSError:
@@ -113,14 +115,3 @@ def _now_s(engine: sa.Engine) -> sa.ColumnElement[float]:
     if engine.dialect.name == "postgresql":
         return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
     return sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Double)
-
-
-def _lock(file: IO[str]) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        return
-    import fcntl
-
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

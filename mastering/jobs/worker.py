@@ -42,7 +42,7 @@ class Order:
     journal: Path
     note: Path
     memory_mb: int | None
-    needs: Needs = Needs()
+    needs: Needs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
