@@ -12,7 +12,7 @@ from pathlib import Path
 from mastering.errors import AudioFileError
 from mastering.io.atomic import AtomicFile, write_text_atomic
 from mastering.jobs.kinds import Kinds
-from mastering.jobs.model import About, Kind, Outcome
+from mastering.jobs.model import About, GpuUse, Kind, Needs, Outcome
 
 Progress = Callable[[str, float], None]
 
@@ -34,6 +34,24 @@ class Trouble:
     how: str
     marker: Path
     times: int = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Greedy:
+    """Need more than there may be."""
+
+    memory_mb: int = 0
+    gpu: GpuUse = "none"
+
+
+def about_greedy(request: Greedy) -> About:
+    """What it needs."""
+    return About(label="greedy", inputs=(), needs=Needs(memory_mb=request.memory_mb, gpu=request.gpu))
+
+
+def greedy(request: Greedy, progress: Progress) -> Outcome:
+    """Nothing."""
+    return Outcome(text=os.environ.get("CUDA_VISIBLE_DEVICES", "none"))
 
 
 def about_copy(request: Copy) -> About:
@@ -86,7 +104,7 @@ def trouble(request: Trouble, progress: Progress) -> Outcome:
 
 
 def kinds() -> Kinds:
-    """Both."""
+    """All."""
     here = "tests.jobs.work"
     return Kinds(
         [
@@ -96,6 +114,12 @@ def kinds() -> Kinds:
                 request=f"{here}:Trouble",
                 run=f"{here}:trouble",
                 about=f"{here}:about_trouble",
+            ),
+            Kind(
+                name="greedy",
+                request=f"{here}:Greedy",
+                run=f"{here}:greedy",
+                about=f"{here}:about_greedy",
             ),
         ]
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import socket
 import sys
 from typing import Any
 
@@ -11,6 +13,9 @@ from mastering.errors import EnvironmentProblem
 from mastering.jobs.cluster.messages import Settings
 
 __all__ = ["TOKEN_HINT", "connect", "no_token_fits"]
+
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_REACH_S = 2.0
 
 _STORE_BYTES = 80_000_000
 """Ray's least: what goes through it are orders, not music."""
@@ -54,13 +59,26 @@ def connect(settings: Settings) -> Any:
 def _environment(settings: Settings) -> dict[str, str]:
     """Read by Ray when it is imported; of a cluster of our own its processes inherit it."""
     own = settings.address is None
+    loopback = own or _is_on_loopback(settings.address or "")
     found = {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}
     if own:
         found["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-    if own or sys.platform in ("win32", "darwin"):
+    if loopback or sys.platform in ("win32", "darwin"):
         # Ray's switch for the network, in spite of its name: "0" is loopback only, on any system.
-        found["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0" if own else "1"
+        found["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0" if loopback else "1"
     return found
+
+
+def _is_on_loopback(address: str) -> bool:
+    """A cluster that nobody else can reach: Ray takes 127.0.0.1 for the machine's address in the network."""
+    host, _, port = address.rpartition(":")
+    if host not in _LOOPBACK:
+        return False
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked, contextlib.suppress(OSError):
+        asked.connect(("192.0.2.1", 9))  # sends nothing: tells which address this machine would send from
+        socket.create_connection((asked.getsockname()[0], int(port)), timeout=_REACH_S).close()
+        return False
+    return True
 
 
 def no_token_fits(address: str | None) -> EnvironmentProblem:

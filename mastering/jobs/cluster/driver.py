@@ -43,6 +43,8 @@ from mastering.jobs.worker import Order, Work, take_one_thread, work
 __all__ = ["Worker", "drive"]
 
 _TICK_S = 1.0
+_IDLE_S = 5.0
+"""How long a worker is kept warm in a cluster that is there for others, too."""
 
 
 class Worker:
@@ -112,7 +114,7 @@ class _Driver:
         self._events: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._probe = Probe(settings.folder)
         self._roll = Roll(ray, self._probe, lambda id, future: self._events.put(_Answer("probe", id, future)))
-        self._seats = Seats()
+        self._seats = Seats(idle_s=_IDLE_S if settings.address is not None else float("inf"))
         self._orders: dict[int, Order] = {}
         self._worker = ray.remote(Worker)
         self._told: tuple[tuple[Node, ...], int] = ((), 0)

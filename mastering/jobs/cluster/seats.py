@@ -18,9 +18,6 @@ __all__ = ["Close", "Open", "Seat", "Seats", "Shape", "Use"]
 _PATIENCE_S = 30.0
 """How long others may pass an attempt that does not fit yet."""
 
-_IDLE_S = 60.0
-"""How long a seat is kept that nobody needs: others use the cluster, too."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
@@ -78,9 +75,14 @@ class _Waiting:
 
 
 class Seats:
-    """The seats of a cluster, and who waits for one."""
+    """The seats of a cluster, and who waits for one.
 
-    def __init__(self) -> None:
+    Args:
+        idle_s: how long a seat is kept that nobody needs.
+    """
+
+    def __init__(self, *, idle_s: float) -> None:
+        self._idle_s = idle_s
         self._nodes: dict[str, Node] = {}
         self._seats: list[Seat] = []
         self._waiting: list[_Waiting] = []
@@ -127,7 +129,7 @@ class Seats:
             if now_s - one.since_s > _PATIENCE_S:
                 return None
         for seat in self._seats:
-            if seat.attempt is None and now_s - seat.since_s > _IDLE_S:
+            if seat.attempt is None and now_s - seat.since_s > self._idle_s:
                 self.remove(seat)
                 return Close(seat)
         return None
