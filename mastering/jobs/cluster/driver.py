@@ -181,6 +181,7 @@ class _Driver:
         self._told = (fit, len(unfit))
 
     def _place(self) -> None:
+        self._seats.avoid(self._roll.doubted)
         while (step := self._seats.step(time.monotonic())) is not None:
             if isinstance(step, Close):
                 self._kill(step.seat)
@@ -225,6 +226,7 @@ class _Driver:
         """What a call that failed means: nearly always that the worker, or its node, is gone."""
         if isinstance(error, self._ray.exceptions.RayTaskError):
             return Work(failure=describe(error))
+        self._roll.doubt(seat.node)
         names = [node.name for node in self._roll.fit if node.id == seat.node]
         return worker_died(f" on the node {names[0]}" if names else ", and its node is gone")
 

@@ -107,6 +107,7 @@ class RayLanes:
             cpus=sum(counts),
             memory_mb=machine.memory_mb(),
             tell=self._tell,
+            lost=self._mend,
         )
 
     def _mend(self) -> None:

@@ -87,19 +87,28 @@ class Link:
         folder: of the jobs, which all nodes share.
         cpus, memory_mb: of a cluster of our own.
         tell: called with what a person should know.
+        lost: called when the driver is gone without being asked.
 
     Raises:
         EnvironmentProblem: the cluster cannot be joined or started, or a node of it cannot do our work.
     """
 
     def __init__(
-        self, address: str | None, folder: Path, *, cpus: int, memory_mb: int, tell: Callable[[str], None]
+        self,
+        address: str | None,
+        folder: Path,
+        *,
+        cpus: int,
+        memory_mb: int,
+        tell: Callable[[str], None],
+        lost: Callable[[], None],
     ) -> None:
         if address is not None and address != "auto":
             _reach(address)
         self.nodes: tuple[Node, ...] = ()
         self.lost = False
-        self._tell = tell
+        self._tell, self._when_lost = tell, lost
+        self._stopping = False
         self._lock = threading.Lock()
         self._numbers = itertools.count()
         self._attempts: dict[int, Attempt] = {}
@@ -137,6 +146,7 @@ class Link:
 
     def stop(self) -> None:
         """End all workers, and a cluster of our own."""
+        self._stopping = True
         self._send(Stop())
         self._process.join(_STOP_S)
         self._destroy()
@@ -195,6 +205,8 @@ class Link:
                 self._take(self._connection.recv())
         self.lost = True
         self._conclude_all(LOST)
+        if not self._stopping:
+            self._when_lost()
 
     def _take(self, message: Any) -> None:
         if isinstance(message, Nodes):

@@ -32,6 +32,7 @@ class Roll:
         self._asked_s: dict[str, float] = {}
         self._fit: set[str] = set()
         self._unfit: dict[str, EnvironmentProblem] = {}
+        self._doubted: set[str] = set()
         self._looked_s = float("-inf")
 
     @property
@@ -49,6 +50,17 @@ class Roll:
         """Why the others cannot."""
         return tuple(problem for id, problem in self._unfit.items() if id in self._there)
 
+    @property
+    def doubted(self) -> frozenset[str]:
+        """Ids of fit ones that may be gone: a worker there died, and they have not answered since."""
+        return frozenset(self._doubted)
+
+    def doubt(self, id: str) -> None:
+        """A worker on this node has died: see if the node lives. Ray takes many seconds to say so."""
+        if id in self._fit and id not in self._doubted:
+            self._doubted.add(id)
+            self._ask(id)
+
     def look(self) -> None:
         """See who is there, at most once in a second, and ask those that are new."""
         now_s = time.monotonic()
@@ -57,10 +69,10 @@ class Roll:
         self._looked_s = now_s
         alive = [node for node in self._ray.nodes() if node["Alive"]]
         self._there = {node.id: node for node in map(_node, alive) if node.cpus > 0}
-        for id in self._there.keys() - self._fit - self._unfit.keys() - self._asked_s.keys():
-            self._asked_s[id] = now_s
-            look = self._look.options(num_cpus=0, max_retries=0, scheduling_strategy=on_node(id))
-            self._listen(id, look.remote(str(self._probe.mark), DISTRIBUTION))
+        self._doubted &= self._there.keys()
+        known = (self._fit - self._doubted) | self._unfit.keys()
+        for id in self._there.keys() - known - self._asked_s.keys():
+            self._ask(id)
         for id, asked_s in list(self._asked_s.items()):
             if id not in self._there:
                 del self._asked_s[id]
@@ -77,15 +89,19 @@ class Roll:
             answer = ("silent", str(error).strip().partition("\n")[0])
         self._judge(id, answer)
 
-    def _listen(self, id: str, reference: Any) -> None:
-        reference.future().add_done_callback(lambda future: self._tell(id, future))
+    def _ask(self, id: str) -> None:
+        self._asked_s[id] = time.monotonic()
+        look = self._look.options(num_cpus=0, max_retries=0, scheduling_strategy=on_node(id))
+        answer = look.remote(str(self._probe.mark), DISTRIBUTION)
+        answer.future().add_done_callback(lambda future: self._tell(id, future))
 
     def _judge(self, id: str, answer: tuple[str, str]) -> None:
         self._asked_s.pop(id, None)
         problem = self._probe.reason(self._there[id].name, answer)
         if problem is None:
             self._fit.add(id)
-        else:
+            self._doubted.discard(id)
+        elif id not in self._doubted:  # else it is asked again, until it answers or Ray knows that it is gone
             self._unfit[id] = problem
 
 

@@ -84,6 +84,7 @@ class Seats:
     def __init__(self, *, idle_s: float) -> None:
         self._idle_s = idle_s
         self._nodes: dict[str, Node] = {}
+        self._doubted: frozenset[str] = frozenset()
         self._seats: list[Seat] = []
         self._waiting: list[_Waiting] = []
 
@@ -96,6 +97,10 @@ class Seats:
         """These are there now; seats on others are lost, which their attempts tell by themselves."""
         self._nodes = {node.id: node for node in nodes}
         self._seats = [seat for seat in self._seats if seat.attempt is not None or seat.node in self._nodes]
+
+    def avoid(self, doubted: frozenset[str]) -> None:
+        """These nodes get nothing for the time being."""
+        self._doubted = doubted
 
     def ask(self, number: int, shape: Shape, now_s: float) -> None:
         """An attempt waits for a seat."""
@@ -136,11 +141,12 @@ class Seats:
 
     def _step_for(self, one: _Waiting, now_s: float) -> Use | Open | Close | None:
         for seat in self._seats:
-            if seat.attempt is None and seat.shape == one.shape:
+            if seat.attempt is None and seat.shape == one.shape and seat.node not in self._doubted:
                 seat.attempt, seat.since_s = one.number, now_s
                 self.withdraw(one.number)
                 return Use(seat)
-        by_room = sorted(self._nodes.values(), key=lambda node: self._free(node)[0], reverse=True)
+        usable = [node for node in self._nodes.values() if node.id not in self._doubted]
+        by_room = sorted(usable, key=lambda node: self._free(node)[0], reverse=True)
         for node in by_room:
             if _fits(one.shape, self._free(node)):
                 seat = Seat(node=node.id, shape=one.shape, attempt=one.number, since_s=now_s)

@@ -56,6 +56,7 @@ def started() -> Iterator[TestCluster]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": token,
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_health_check_period_ms": "1000",
         "PYTHONPATH": path,
     }
     with (folder / "cluster.log").open("w") as log:
