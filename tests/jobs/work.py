@@ -19,11 +19,17 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """Write the source's text in capitals to the output, slowly, with a second file beside it."""
+    """Write the source's text in capitals to the output, slowly, with a second file beside it.
+
+    Args:
+        seconds: how slowly.
+        gate: a file that has to be there before the second file is written.
+    """
 
     source: Path
     output: Path
     seconds: float = 0.0
+    gate: Path | None = None
     force: bool = False
 
 
@@ -80,6 +86,9 @@ def copy(request: Copy, progress: Progress) -> Outcome:
         time.sleep(0.02)
     target.commit()
     time.sleep(request.seconds / 4.0)
+    while request.gate is not None and not request.gate.exists():
+        progress("gate", 0.0)
+        time.sleep(0.02)
     write_text_atomic(request.output.with_suffix(".second"), text[::-1], request.force)
     return Outcome(entries=({"output": str(request.output), "silence": None},), text=f"{len(text)} letters")
 

@@ -60,7 +60,7 @@ def test_a_node_is_lost_in_the_middle(
 ) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
-    outputs = [folder / f"{number}.out" for number in range(4)]
+    outputs, gate = [folder / f"{number}.out" for number in range(4)], tmp_path / "gate"
     with (
         _lanes(shared, cluster.address, short=4, long=1) as (lanes, said),
         jobs.running(executor=lanes, retries=Retries(wait_s=0.02)),
@@ -68,9 +68,11 @@ def test_a_node_is_lost_in_the_middle(
         assert lanes.workers["short"] == 2
         cluster.tell("add")
         _until(lambda: lanes.workers["short"] == 4)
-        found = jobs.submit_all([Copy(source=source, output=path, seconds=2.0) for path in outputs])
-        _until(lambda: sum(job.stage == "write" for job in jobs.list(states=["running"])) == 4)
+        found = jobs.submit_all([Copy(source=source, output=path, gate=gate) for path in outputs])
+        _until(lambda: sum(job.stage == "gate" for job in jobs.list(states=["running"])) == 4)
         cluster.tell("kill")
+        _until(lambda: sum(job.failure is not None or job.attempts > 1 for job in jobs.list()) == 2)
+        gate.touch()
         done = jobs.wait([job.id for job in found], timeout_s=90.0)
         _until(lambda: lanes.workers["short"] == 2)
     assert {job.state for job in done} == {"done"}
@@ -120,15 +122,16 @@ def test_what_waits_for_a_core_has_not_begun(
 def test_a_driver_that_dies_is_made_up_for(
     cluster: TestCluster, shared: Path, jobs: Jobs, source: Path, tmp_path: Path
 ) -> None:
-    output = tmp_path / "main.out"
+    output, gate = tmp_path / "main.out", tmp_path / "gate"
     with _lanes(shared, cluster.address, short=2) as (lanes, said), jobs.running(executor=lanes):
-        job = jobs.submit(Copy(source=source, output=output, seconds=2.0))
-        _until(lambda: jobs.get(job.id).stage == "write")
+        job = jobs.submit(Copy(source=source, output=output, gate=gate))
+        _until(lambda: jobs.get(job.id).stage == "gate")
         os.kill(_driver_of(os.getpid()), 9)
         _until(lambda: jobs.get(job.id).state == "queued")
         waiting = jobs.get(job.id)
         assert waiting.failure is not None
         assert (waiting.failure.code, waiting.attempts) == ("executor_lost", 0)
+        gate.touch()
         (done,) = jobs.wait([job.id], timeout_s=90.0)
     assert (done.state, done.attempts) == ("done", 1)
     assert said == ["the Ray cluster is lost; trying to reach it again", "the Ray cluster is there again"]

@@ -114,12 +114,14 @@ def test_the_result_is_the_commands_bit_for_bit(
 def test_a_worker_killed_in_the_middle_is_made_up_for_and_its_neighbour_is_not_disturbed(
     executor: Executor, jobs: Jobs, source: Path, tmp_path: Path
 ) -> None:
+    gate = tmp_path / "gate"
     with jobs.running(executor=executor, retries=_QUICK):
-        slow = jobs.submit(Copy(source=source, output=tmp_path / "slow.out", seconds=1.0))
-        _until(lambda: jobs.get(slow.id).stage == "write")
-        neighbour = jobs.submit(Copy(source=source, output=tmp_path / "other.out", seconds=1.5))
-        _until(lambda: jobs.get(neighbour.id).stage == "write")
+        slow = jobs.submit(Copy(source=source, output=tmp_path / "slow.out", gate=gate))
+        neighbour = jobs.submit(Copy(source=source, output=tmp_path / "other.out", gate=gate))
+        _until(lambda: {jobs.get(job.id).stage for job in (slow, neighbour)} == {"gate"})
         os.kill(_writer_of(jobs, slow), signal.SIGKILL)
+        _until(lambda: jobs.get(slow.id).attempts == 2)
+        gate.touch()
         done, other = _ended(jobs, slow, neighbour)
     assert (done.state, done.attempts) == ("done", 2)
     assert (other.state, other.attempts) == ("done", 1)
@@ -130,13 +132,16 @@ def test_a_worker_killed_in_the_middle_is_made_up_for_and_its_neighbour_is_not_d
 def test_cancelling_in_the_middle_leaves_nothing(
     executor: Executor, jobs: Jobs, source: Path, tmp_path: Path
 ) -> None:
-    output = tmp_path / "main.out"
+    output, gate = tmp_path / "main.out", tmp_path / "gate"
     with jobs.running(executor=executor):
-        job = jobs.submit(Copy(source=source, output=output, seconds=2.0))
-        neighbour = jobs.submit(Copy(source=source, output=tmp_path / "other.out", seconds=1.5))
-        _until(output.exists)  # the second file is still to come
+        job = jobs.submit(Copy(source=source, output=output, gate=gate))
+        neighbour = jobs.submit(Copy(source=source, output=tmp_path / "other.out", gate=gate))
+        _until(lambda: {jobs.get(job.id).stage for job in (job, neighbour)} == {"gate"})
+        assert output.exists()  # and the second file is still to come
         jobs.cancel(job.id)
-        ended, other = _ended(jobs, job, neighbour)
+        (ended,) = _ended(jobs, job)
+        gate.touch()
+        (other,) = _ended(jobs, neighbour)
     assert ended.state == "cancelled"
     assert not output.exists()
     assert (other.state, other.attempts) == ("done", 1)
@@ -254,7 +259,8 @@ def test_the_main_process_is_killed_and_another_takes_over(
     folder = tmp_path / "out"
     folder.mkdir()
     outputs = [folder / f"{number}.out" for number in range(4)]
-    found = jobs.submit_all([Copy(source=source, output=output, seconds=1.5) for output in outputs])
+    gate = tmp_path / "gate"
+    found = jobs.submit_all([Copy(source=source, output=output, gate=gate) for output in outputs])
     address = [] if type(executor).__name__ == "Lanes" else [request.getfixturevalue("cluster").address]
     command = [sys.executable, "-m", "tests.jobs.main_process", jobs.place.url, str(jobs.place.folder)]
     with subprocess.Popen(
@@ -262,8 +268,9 @@ def test_the_main_process_is_killed_and_another_takes_over(
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        _until(lambda: [job for job in jobs.list(states=["running"]) if job.stage == "write"])
+        _until(lambda: [job for job in jobs.list(states=["running"]) if job.stage == "gate"])
         process.kill()
+    gate.touch()
     with jobs.running(executor=executor, retries=_QUICK):
         done = _ended(jobs, *found)
     assert {(job.state, job.attempts) for job in done} == {("done", 1)}
