@@ -39,6 +39,7 @@ _WANTED = {
     "scipy": "--eq parametric",
 }
 _NOT_LOADED = {"torch": "separation, --refine and training", "demucs": "separation"}
+_EXTRAS = {"ray": ("--executor ray", "cluster"), "watchfiles": ("a drop folder that looks at once", "watch")}
 _DECODED_BY_FFMPEG = {"wma": "wmav2", "aac": "aac", "mka, webm": "vorbis", "mp4, mov": "aac"}
 
 
@@ -75,6 +76,8 @@ def _versions() -> Iterator[Finding]:
         yield _library(name, use, "missing", load=True)
     for name, use in _NOT_LOADED.items():
         yield _library(name, use, "missing", load=False)
+    for name, (use, extra) in _EXTRAS.items():
+        yield _extra(name, use, extra)
     yield from _inside("soundfile", "libsndfile", "__libsndfile_version__")
     yield from _inside("soxr", "libsoxr", "__libsoxr_version__")
     yield from _inside("av", "FFmpeg", "ffmpeg_version_info")
@@ -90,6 +93,15 @@ def _library(name: str, use: str, without: State, *, load: bool) -> Finding:
         return Finding(group="versions", name=name, found="not installed", state=without, hint=hint)
     except Exception as error:  # a broken binary may raise anything while it loads
         return Finding(group="versions", name=name, found=f"does not load: {error}", state=without, hint=hint)
+    return Finding(group="versions", name=name, found=found)
+
+
+def _extra(name: str, use: str, extra: str) -> Finding:
+    """A library that only some want: nothing is wrong without it."""
+    try:
+        found = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        found = f"not installed; for {use}: pip install 'tonmeister[{extra}]'"
     return Finding(group="versions", name=name, found=found)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from mastering.cli import job_needs
 from mastering.cli.plugins.render_task import RenderTask
 from mastering.cli.plugins.rendering import Rendering
 from mastering.cli.stems.remix_task import RemixTask
@@ -40,30 +41,38 @@ def about_master(task: MasterTask) -> About:
         label=task.label,
         inputs=(task.source, *task.job.references),
         lane="short" if task.stems is None else "long",
+        needs=job_needs.of_order(task.stems),
     )
 
 
 def about_album(task: AlbumTask) -> About:
     """All songs and references."""
-    return About(label=task.label, inputs=(*(source for source, _ in task.pairs), *task.job.references))
+    files = (*(source for source, _ in task.pairs), *task.job.references)
+    return About(label=task.label, inputs=files, needs=job_needs.PLAIN)
 
 
 def about_apply(task: ApplyTask) -> About:
     """One file; a recipe with stems takes long."""
+    stems = task.stems if task.recipe.stems is not None else None
     return About(
-        label=task.label, inputs=(task.source,), lane="short" if task.recipe.stems is None else "long"
+        label=task.label,
+        inputs=(task.source,),
+        lane="short" if stems is None else "long",
+        needs=job_needs.of_order(stems),
     )
 
 
 def about_stems(task: StemsTask) -> About:
     """One file."""
-    return About(label=task.label, inputs=(task.source,), lane="long")
+    needs = job_needs.separation(task.settings.model, task.settings.device)
+    return About(label=task.label, inputs=(task.source,), lane="long", needs=needs)
 
 
 def about_remix(task: RemixTask) -> About:
     """One file, or the files of a folder of stems."""
     files = (task.source,) if not task.source.is_dir() else tuple(_files(task.source.iterdir()))
-    return About(label=task.label, inputs=files, lane="long")
+    needs = job_needs.separation(task.wish.model, task.wish.device)
+    return About(label=task.label, inputs=files, lane="long", needs=needs)
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:
@@ -72,7 +81,7 @@ def _files(paths: Iterable[Path]) -> list[Path]:
 
 def about_render(task: RenderTask) -> About:
     """One file, and those that set the plug-in."""
-    return About(label=task.label, inputs=(task.source, *task.setup.files))
+    return About(label=task.label, inputs=(task.source, *task.setup.files), needs=job_needs.PLAIN)
 
 
 def run_masters(task: MasterTask | AlbumTask | ApplyTask, progress: _Progress) -> Outcome:

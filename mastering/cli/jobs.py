@@ -6,12 +6,14 @@ import contextlib
 import io
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from mastering.cli.app import Command
 from mastering.cli.documents import write
+from mastering.cli.executors import executor_options, opened_executor
 from mastering.cli.failures import describe, show
 from mastering.cli.submit import Tray, check_line, lay_out
 from mastering.cli.tables import align
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from mastering.jobs.model import Job, State
     from mastering.jobs.service import Jobs
 
-__all__ = ["command", "database_option", "job_document", "open_jobs"]
+__all__ = ["command", "database_option", "folder_option", "job_document", "open_jobs"]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -34,7 +36,7 @@ Exit codes:
   0    done
   1    a job that was worked on or waited for has failed
   2    there is no such job, or it is in another state
-  3    the database of jobs cannot be opened"""
+  3    the database of jobs cannot be opened, or the cluster cannot be used"""
 
 _SUBMIT_EXAMPLES = """\b
 Examples:
@@ -57,8 +59,24 @@ def database_option(command: C) -> C:
     )(command)
 
 
-def open_jobs(database: str | None) -> Jobs:
+def folder_option(command: C) -> C:
+    """--jobs-folder, of every command that works on jobs: `jobs_folder`."""
+    return click.option(
+        "--jobs-folder",
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="FOLDER",
+        help="Where it is written down what running jobs have begun, so that another can undo it: a folder "
+        "that all machines share which work on them; else $TONMEISTER_JOBS_FOLDER, else beside the database, "
+        "else the user's data folder.",
+    )(command)
+
+
+def open_jobs(database: str | None, folder: Path | None = None) -> Jobs:
     """The jobs of a database, of all kinds.
+
+    Args:
+        database: folder or URL, as typed.
+        folder: of the journals, as typed.
 
     Raises:
         EnvironmentProblem: it cannot be opened.
@@ -67,7 +85,7 @@ def open_jobs(database: str | None) -> Jobs:
     from mastering.jobs.place import Place
     from mastering.jobs.service import Jobs
 
-    return Jobs(Place.of(database), kinds=KINDS)
+    return Jobs(Place.of(database, folder=folder), kinds=KINDS)
 
 
 class _Group(click.Group):
@@ -208,11 +226,13 @@ def clear_command(
 
 @command.command("run", epilog=_EXIT_CODES)
 @click.option(
-    "--short", type=click.IntRange(1, 256), metavar="N", help="Short jobs at a time; else the cores."
+    "--short", type=click.IntRange(1, 256), metavar="N", help="Short jobs at a time; else one for each core."
 )
 @click.option("--long", type=click.IntRange(1, 256), metavar="N", help="Separations at a time; else 1.")
 @click.option("--timeout", "time_s", type=click.FloatRange(0.1), metavar="S", help="Longest time of a job.")
 @click.option("--memory", "memory_mb", type=click.IntRange(64), metavar="MB", help="Most memory of a job.")
+@executor_options
+@folder_option
 @database_option
 @click.pass_context
 def run_command(
@@ -221,15 +241,21 @@ def run_command(
     long: int | None,
     time_s: float | None,
     memory_mb: int | None,
+    executor: str | None,
+    ray_address: str | None,
+    jobs_folder: Path | None,
     database: str | None,
 ) -> None:
     """Work on what is queued, until nothing is; what is not done when this is interrupted stays queued."""
-    from mastering.jobs.lanes import DEFAULT_LANES
     from mastering.jobs.model import Limits
 
-    given = {name: count for name, count in (("short", short), ("long", long)) if count is not None}
     limits = Limits(time_s=time_s, memory_mb=memory_mb)
-    with open_jobs(database) as jobs, jobs.running(lanes={**DEFAULT_LANES, **given}, limits=limits):
+    lanes = {"short": short, "long": long}
+    with (
+        open_jobs(database, jobs_folder) as jobs,
+        opened_executor(executor, ray_address, lanes, jobs.place) as workers,
+        jobs.running(executor=workers, limits=limits),
+    ):
         failed_before = jobs.count().get("failed", 0)
         while (left := jobs.count()).get("queued", 0) + left.get("running", 0):
             ctx.obj.raise_if_received()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mastering.cli.app import Command
-from mastering.cli.jobs import database_option, open_jobs
+from mastering.cli.executors import executor_options, opened_executor
+from mastering.cli.jobs import database_option, folder_option, open_jobs
 from mastering.cli.watch_plan import MASTER_OPTIONS, Planner, template_option
 from mastering.errors import EnvironmentProblem, ParameterError
 
@@ -59,6 +60,8 @@ Exit codes:
     help="Time between two looks. A file is taken when it is the same on two.",
 )
 @click.option("--log-json", is_flag=True, help="One JSON document per event, on a terminal too.")
+@executor_options
+@folder_option
 @database_option
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
@@ -73,7 +76,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     ctx.exit(_watch(ctx, inbox, outbox, planner, options))
 
 
-command.params[-4:-4] = [*MASTER_OPTIONS, template_option]
+command.params[-7:-7] = [*MASTER_OPTIONS, template_option]
 
 
 def _folders(inbox: Path, outbox: Path) -> tuple[Path, Path]:
@@ -125,6 +128,7 @@ def _watch(ctx: click.Context, inbox: Path, outbox: Path, planner: Planner, opti
     from mastering.watch.watcher import Watcher
 
     count = options["jobs"] or DEFAULT_LANES["short"]
+    lanes = {"short": options["jobs"], "long": None}
     setup = Setup(
         inbox=inbox,
         outbox=outbox,
@@ -134,10 +138,11 @@ def _watch(ctx: click.Context, inbox: Path, outbox: Path, planner: Planner, opti
     )
     log = Log(as_json=options["log_json"])
     with (
-        open_jobs(options["database"]) as jobs,
+        open_jobs(options["database"], options["jobs_folder"]) as jobs,
+        opened_executor(options["executor"], options["ray_address"], lanes, jobs.place) as workers,
         Ledger(jobs.place.folder / "watch", inbox) as ledger,
         Waker(inbox) as waker,
-        jobs.running(lanes={**DEFAULT_LANES, "short": count}),
+        jobs.running(executor=workers),
     ):
         folders = Folders(inbox, planner)
         once = options["once"]

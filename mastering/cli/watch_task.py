@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mastering.cli.job_needs import of_order
 from mastering.cli.tasks import MasterTask
 from mastering.errors import AudioFileError
 from mastering.jobs.model import About, Outcome
@@ -43,6 +44,7 @@ def about_drop(task: DropTask) -> About:
         label=task.label,
         inputs=(task.master.source, *task.master.job.references),
         lane="short" if task.master.stems is None else "long",
+        needs=of_order(task.master.stems),
     )
 
 

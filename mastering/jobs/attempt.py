@@ -10,9 +10,9 @@ from pathlib import Path
 
 from mastering.codec import from_plain
 from mastering.failure import Failure, describe
+from mastering.jobs.executor import EXECUTOR_LOST, Executor, Running
 from mastering.jobs.journal import Busy, Finished, settled
 from mastering.jobs.kinds import Kinds
-from mastering.jobs.lanes import Lanes, Running
 from mastering.jobs.model import RETRIED_CODES, JobFailure, Limits, Retries
 from mastering.jobs.store import JobStore, Taken
 from mastering.jobs.worker import Order, Work, read_note
@@ -22,6 +22,8 @@ __all__ = ["Attempts"]
 _LOOK_S = 0.1
 _WRITE_S = 0.5
 _RESTLESS_S = 5.0
+_LOST_S = 5.0
+"""After which an attempt is made again whose executor was not there."""
 _SETTLE_S = 15.0
 """How long a killed worker may take to be gone: Pebble asks for 3 s before it kills."""
 
@@ -32,7 +34,7 @@ class Attempts:
     Args:
         store: the records.
         kinds: of work.
-        lanes: the workers.
+        executor: the workers.
         folder: of the journals.
         owner: this process.
         limits, retries: of every job.
@@ -43,7 +45,7 @@ class Attempts:
         self,
         store: JobStore,
         kinds: Kinds,
-        lanes: Lanes,
+        executor: Executor,
         folder: Path,
         owner: str,
         *,
@@ -51,7 +53,7 @@ class Attempts:
         retries: Retries,
         changed: Callable[[], None],
     ) -> None:
-        self._store, self._kinds, self._lanes = store, kinds, lanes
+        self._store, self._kinds, self._executor = store, kinds, executor
         self._folder, self._owner = folder, owner
         self._limits, self._retries, self._changed = limits, retries, changed
         self._stopping = threading.Event()
@@ -117,6 +119,27 @@ class Attempts:
         self._changed()
         return True
 
+    def tidy(self) -> None:
+        """Undo what attempts have left whose processes took longer to die than anybody waited."""
+        left = dict(self._run_of(path) for path in self._folder.glob("*.journal"))
+        if not left:
+            return
+        valid = self._store.valid_runs([job for job, _ in left.values()])
+        for path, (job, run) in left.items():
+            if job not in valid:
+                continue
+            latest, state = valid[job]
+            if run > latest or (run == latest and state == "running"):
+                continue
+            given_up = run < latest or state not in ("done", "running")
+            with contextlib.suppress(Busy), settled(path, keep_finished=not given_up):
+                self._note(job, run).unlink(missing_ok=True)
+
+    @staticmethod
+    def _run_of(journal: Path) -> tuple[Path, tuple[str, int]]:
+        job, _, run = journal.stem.rpartition(".")
+        return journal, (job, int(run))
+
     @contextlib.contextmanager
     def _counted(self, job: str, run: int) -> Iterator[None]:
         with self._idle:
@@ -131,18 +154,13 @@ class Attempts:
 
     def _attempt(self, taken: Taken) -> None:
         job, run = taken.job, taken.run
-        kind = self._kinds.named(job.kind)
-        order = Order(
-            request=kind.request,
-            run=kind.run,
-            plain=dict(job.request),
-            where=f"{job.kind} job",
-            journal=self._journal(job.id, run),
-            note=self._note(job.id, run),
-            memory_mb=self._limits.memory_mb,
-        )
         try:
-            work = self._watch(taken, self._lanes.start(job.lane, order))
+            order = self._order(taken)
+        except Exception as error:  # of a request that cannot be read, or that no machine here can do
+            self._failed(taken, describe(error))
+            return
+        try:
+            work = self._watch(taken, self._executor.start(job.lane, order))
             if work is None:
                 self._undo(job.id, run)
                 if self._stopping.is_set():
@@ -157,12 +175,30 @@ class Attempts:
         finally:
             order.note.unlink(missing_ok=True)
 
+    def _order(self, taken: Taken) -> Order:
+        job, run = taken.job, taken.run
+        kind = self._kinds.named(job.kind)
+        needs = self._kinds.about(self._kinds.read(job.kind, job.request)).needs
+        self._executor.check(needs)
+        return Order(
+            request=kind.request,
+            run=kind.run,
+            plain=dict(job.request),
+            where=f"{job.kind} job",
+            journal=self._journal(job.id, run),
+            note=self._note(job.id, run),
+            memory_mb=self._limits.memory_mb,
+            needs=needs,
+        )
+
     def _watch(self, taken: Taken, running: Running) -> Work | None:
         """What came of the attempt; None if it was ended because nobody wants it any more."""
         started_s = written_s = time.monotonic()
         last = None
         while (work := running.wait(_LOOK_S)) is None:
             now_s = time.monotonic()
+            if not running.begun:
+                started_s = now_s
             if self._stopping.is_set():
                 running.end()
                 return None
@@ -185,7 +221,9 @@ class Attempts:
 
     def _failed(self, taken: Taken, failure: Failure) -> None:
         job, recorded = taken.job, _recorded(failure)
-        if failure.code in RETRIED_CODES and job.attempts < self._retries.attempts:
+        if failure.code == EXECUTOR_LOST:
+            self._store.again(job.id, taken.run, failure=recorded, delay_s=_LOST_S, uncounted=True)
+        elif failure.code in RETRIED_CODES and job.attempts < self._retries.attempts:
             delay_s = self._retries.wait_s * 2.0 ** (job.attempts - 1)
             self._store.again(job.id, taken.run, failure=recorded, delay_s=delay_s)
         else:

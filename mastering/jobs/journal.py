@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from mastering.codec import from_plain, to_plain
+from mastering.jobs.locks import lock
 from mastering.jobs.model import Outcome, OutputFile
 
 __all__ = ["Busy", "Finished", "Journal", "settled"]
@@ -48,7 +49,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("a", encoding="ascii")
-        _lock(self._file)
+        lock(self._file)
         self._outputs: list[Path] = []
 
     def opening(self, temporary: Path) -> None:
@@ -163,23 +164,9 @@ def _wait_for_lock(file: IO[str], wait_s: float) -> None:
     deadline_s = time.monotonic() + wait_s
     while True:
         try:
-            _lock(file)
+            lock(file)
             return
         except OSError:
             if time.monotonic() >= deadline_s:
                 raise Busy from None
         time.sleep(_LOCK_POLL_S)
-
-
-def _lock(file: IO[str]) -> None:
-    """Lock for as long as this process has the file open; the system lets go when the process dies."""
-    try:
-        import fcntl
-    except ImportError:
-        import msvcrt
-
-        file.seek(0)
-        getattr(msvcrt, "locking")(file.fileno(), getattr(msvcrt, "LK_NBLCK"), 1)  # noqa: B009
-        file.seek(0, os.SEEK_END if file.mode.startswith("a") else os.SEEK_SET)
-        return
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

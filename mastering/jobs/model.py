@@ -14,10 +14,12 @@ __all__ = [
     "RETRIED_CODES",
     "STATES",
     "About",
+    "GpuUse",
     "Job",
     "JobFailure",
     "Kind",
     "Limits",
+    "Needs",
     "Outcome",
     "OutputFile",
     "Retries",
@@ -27,6 +29,7 @@ __all__ = [
 State: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
 STATES: tuple[State, ...] = get_args(State)
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
+GpuUse: TypeAlias = Literal["none", "if_there", "required"]
 
 RETRIED_CODES = frozenset(
     {
@@ -65,6 +68,19 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What a machine must have to do a piece of work; a core goes without saying.
+
+    Args:
+        memory_mb: an estimate on the safe side, program included; 0 for nothing worth mentioning.
+        gpu: "required" is refused where there is none, "if_there" takes one where there is one.
+    """
+
+    memory_mb: int = 0
+    gpu: GpuUse = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class About:
     """What is known of a request before it runs.
 
@@ -72,11 +88,13 @@ class About:
         label: what a person calls it: the input's name.
         inputs: files whose content belongs to the request's identity.
         lane: which processes do it: "short" or "long".
+        needs: of the machine that does it.
     """
 
     label: str
     inputs: tuple[Path, ...]
     lane: str = "short"
+    needs: Needs = Needs()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

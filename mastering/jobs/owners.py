@@ -1,8 +1,9 @@
 """Which of the processes that work on jobs are alive.
 
 On one machine a lock tells: the system lets go of it when its process dies, however that happens, and
-neither clocks nor waiting are involved. Processes on other machines are believed as long as they write to
-the database that they live; the database's clock counts, and nobody's own.
+neither clocks nor waiting are involved. Processes on other machines, and those that have their locks in
+another folder, are believed as long as they write to the database that they live; the database's clock
+counts, and nobody's own.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import os
 import platform
 import re
 import secrets
-import sys
 from pathlib import Path
 from typing import IO
 
 import sqlalchemy as sa
 
+from mastering.jobs.locks import is_locked, lock
+from mastering.jobs.place import Place
 from mastering.jobs.tables import OWNERS
 
 __all__ = ["Owner", "dead_owners", "forget"]
@@ -33,17 +35,19 @@ class Owner:
 
     Args:
         engine: of the records.
-        folder: of the locks.
+        place: with the folder of the locks.
     """
 
-    def __init__(self, engine: sa.Engine, folder: Path) -> None:
+    def __init__(self, engine: sa.Engine, place: Place) -> None:
         self.id = f"{_HARMLESS.sub('', _host())[:24]}-{os.getpid()}-{secrets.token_hex(6)}"
         self._engine = engine
-        self._path = folder / self.id
+        self._path = place.owners / self.id
         self._file: IO[str] = self._path.open("w", encoding="ascii")
-        _lock(self._file)
+        lock(self._file)
         with engine.begin() as connection:
-            connection.execute(sa.insert(OWNERS).values(id=self.id, host=_host(), beat_s=_now_s(engine)))
+            connection.execute(
+                sa.insert(OWNERS).values(id=self.id, host=_where(place), beat_s=_now_s(engine))
+            )
 
     def beat(self) -> None:
         """Tell that it lives."""
@@ -58,20 +62,23 @@ class Owner:
         self._path.unlink(missing_ok=True)
 
 
-def dead_owners(engine: sa.Engine, folder: Path, *, but: str) -> list[str]:
+def dead_owners(engine: sa.Engine, place: Place, *, but: str) -> list[str]:
     """Owners whose process is gone.
 
     Args:
         engine: of the records.
-        folder: of this machine's locks.
+        place: with the folder of this machine's locks.
         but: the one who asks.
     """
     late = OWNERS.c.beat_s < _now_s(engine) - LEASE_S
     query = sa.select(OWNERS.c.id, OWNERS.c.host, late).where(OWNERS.c.id != but)
     with engine.connect() as connection:
         rows = list(connection.execute(query))
+    here = _where(place)
     return [
-        owner for owner, host, is_late in rows if (_is_gone(folder / owner) if host == _host() else is_late)
+        owner
+        for owner, where, is_late in rows
+        if (_is_gone(place.owners / owner) if where == here else is_late)
     ]
 
 
@@ -83,8 +90,8 @@ def forget(engine: sa.Engine, owner: str) -> None:
 
 def _is_gone(path: Path) -> bool:
     try:
-        with path.open("r+", encoding="ascii") as file:
-            _lock(file)
+        if is_locked(path):
+            return False
     except FileNotFoundError:
         return True
     except OSError:
@@ -92,6 +99,11 @@ def _is_gone(path: Path) -> bool:
     with contextlib.suppress(OSError):
         path.unlink()
     return True
+
+
+def _where(place: Place) -> str:
+    """Machine and folder: two containers may have one name, and one folder two machines."""
+    return f"{_host()[:200]} {place.name}"
 
 
 def _host() -> str:
@@ -103,14 +115,3 @@ def _now_s(engine: sa.Engine) -> sa.ColumnElement[float]:
     if engine.dialect.name == "postgresql":
         return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
     return sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Double)
-
-
-def _lock(file: IO[str]) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        return
-    import fcntl
-
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -7,7 +7,8 @@ whose run is not the record's any more is passed over.
 
 Measured with 3.4: an entry is only found by polling; two processes of one executor id take each
 other's work, and that of an id which never comes back stays where it is (so `owners` and `attempt` see to
-that); what another application version queued is not handed out (so there is one version, VERSION).
+that); what another application version queued is not handed out (so there is one version, VERSION); how many
+entries a process takes and how often it looks is one row for all processes (so each has its own idea of it).
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ class Queue:
         from dbos import DBOS, DBOSClient
 
         self._engine = engine
-        self._lanes: dict[str, int] = {}
-        self._busy = True
+        self._counts: dict[str, int] = {}
+        self._interval_s = _BUSY_POLL_S
         self._serializer: Any = _serializer()
         url = engine.url.render_as_string(hide_password=False)
         if not _migrated(engine):
@@ -101,24 +102,41 @@ class Queue:
             }
         )
         DBOS.workflow(name=_WORKFLOW)(_workflow(attempt))
-        self._lanes, self._busy = dict(lanes), True
+        self.pace(lanes, busy=True)
         self._announce()
         DBOS.launch()
+        self._keep_own_pace(getattr(_dbos, "_dbos_global_instance", None))
 
-    def pace(self, *, busy: bool) -> None:
-        """Look for entries often while there are some, else seldom: looking costs 4 ms of processor time."""
-        if busy != self._busy:
-            self._busy = busy
-            self._announce()
+    def pace(self, lanes: Mapping[str, int], *, busy: bool) -> None:
+        """Hand out so many at a time; look often while there are entries, else seldom.
+
+        A look costs 4 ms of processor time.
+        """
+        self._counts = {_lane_queue(lane): count for lane, count in lanes.items()}
+        self._interval_s = _BUSY_POLL_S if busy else _IDLE_POLL_S
 
     def _announce(self) -> None:
-        for lane, count in self._lanes.items():
+        for name, count in self._counts.items():
             self._client.register_queue(
-                _lane_queue(lane),
+                name,
                 worker_concurrency=count,
-                polling_interval_sec=_BUSY_POLL_S if self._busy else _IDLE_POLL_S,
+                polling_interval_sec=self._interval_s,
                 on_conflict="always_update",
             )
+
+    def _keep_own_pace(self, dbos: Any) -> None:
+        """Put this process's numbers in place of the common ones whenever DBOS reads its queues."""
+        database = dbos._sys_db
+        read = database.get_queue
+
+        def own(name: str, **options: Any) -> Any:
+            queue = read(name, **options)
+            if queue is not None and name in self._counts:
+                queue._worker_concurrency = self._counts[name]
+                queue._polling_interval_sec = self._interval_s
+            return queue
+
+        database.get_queue = own
 
     def stop(self) -> None:
         """Hand nothing out any more."""

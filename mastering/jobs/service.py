@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 from mastering.codec import to_plain
 from mastering.errors import ParameterError
 from mastering.jobs.attempt import Attempts
+from mastering.jobs.executor import Executor
 from mastering.jobs.kinds import Kinds, absolute, content_key
 from mastering.jobs.lanes import DEFAULT_LANES, Lanes
 from mastering.jobs.model import ENDED, Job, Limits, Retries, State
@@ -23,6 +25,7 @@ __all__ = ["Jobs"]
 _BATCH = 200
 _LOOK_S = 0.2
 _HOUSEKEEPING_S = 1.0
+_TIDY_ROUNDS = 30
 _STOP_S = 20.0
 _SHORTEST_PREFIX = 4
 
@@ -43,6 +46,7 @@ class Jobs:
         self.kinds = kinds
         self._store = JobStore(self.place.url)
         self._changed = threading.Condition()
+        self._executor: Executor | None = None
 
     def __enter__(self) -> Jobs:
         return self
@@ -60,6 +64,7 @@ class Jobs:
         Raises:
             AudioFileError: an input cannot be read.
             ParameterError: no kind of job takes this request.
+            EnvironmentProblem: this process works on jobs, and none of its workers can ever do this one.
         """
         return self.submit_all([request])[0]
 
@@ -68,7 +73,8 @@ class Jobs:
         jobs = [self._new(request) for request in requests]
         for start in range(0, len(jobs), _BATCH):
             self._store.add(jobs[start : start + _BATCH])
-        return [self._known(job.id) for job in jobs]
+        known = self._store.of([job.id for job in jobs])
+        return [known.get(job.id) or self._known(job.id) for job in jobs]
 
     def get(self, job: str) -> Job:
         """A job by its id, or by the beginning of its id.
@@ -127,13 +133,17 @@ class Jobs:
         return self._store.clear(states, before_s=before_s)
 
     def wait(self, jobs: Iterable[str], *, timeout_s: float | None = None) -> Sequence[Job]:
-        """The jobs once they have all ended, or as they are after `timeout_s`."""
+        """The jobs once they have all ended, or as they are after `timeout_s`.
+
+        Raises:
+            ParameterError: one was cleared meanwhile.
+        """
         ids = list(jobs)
         deadline_s = time.monotonic() + (timeout_s if timeout_s is not None else float("inf"))
         while True:
-            known = [self._known(job) for job in ids]
-            if all(job.ended for job in known) or time.monotonic() >= deadline_s:
-                return known
+            if self._store.have_ended(ids) or time.monotonic() >= deadline_s:
+                known = self._store.of(ids)
+                return [known.get(job) or self._known(job) for job in ids]
             with self._changed:
                 self._changed.wait(min(_LOOK_S, max(0.0, deadline_s - time.monotonic())))
 
@@ -154,6 +164,7 @@ class Jobs:
         self,
         *,
         lanes: Mapping[str, int] = DEFAULT_LANES,
+        executor: Executor | None = None,
         limits: Limits = Limits(),
         retries: Retries = Retries(),
     ) -> Iterator[None]:
@@ -163,61 +174,75 @@ class Jobs:
         done goes back to the queue.
 
         Args:
-            lanes: lane -> how many worker processes.
+            lanes: lane -> how many worker processes on this machine.
+            executor: does the work in their place; whoever made it stops it.
             limits, retries: of every job.
 
         Raises:
             EnvironmentProblem: this process works on another database's jobs already.
         """
-        owner = Owner(self._store.engine, self.place.owners)
-        workers = Lanes(lanes)
-        attempts = Attempts(
-            self._store,
-            self.kinds,
-            workers,
-            self.place.journals,
-            owner.id,
-            limits=limits,
-            retries=retries,
-            changed=self._tell,
-        )
-        stop = threading.Event()
-        keeper = threading.Thread(target=self._keep_house, args=(owner, attempts, stop), daemon=True)
-        try:
-            self._store.queue.serve(owner.id, lanes, attempts.make)
-            keeper.start()
-            try:
+        owner = Owner(self._store.engine, self.place)
+        with contextlib.ExitStack() as stack:
+            stack.callback(owner.leave)
+            if executor is None:
+                executor = Lanes(lanes)
+                stack.callback(executor.stop)
+            attempts = Attempts(
+                self._store,
+                self.kinds,
+                executor,
+                self.place.journals,
+                owner.id,
+                limits=limits,
+                retries=retries,
+                changed=self._tell,
+            )
+            with self._serving(owner, executor, attempts):
                 yield
-            finally:
-                attempts.stop(_STOP_S)
-                stop.set()
-                self._store.queue.stop()
-                keeper.join(_STOP_S)
-                left = self._store.queue.taken_by(owner.id)
-                attempts.give_back(left)
-                self._store.queue.remove(left)
-        finally:
-            workers.stop()
-            owner.leave()
 
-    def _keep_house(self, owner: Owner, attempts: Attempts, stop: threading.Event) -> None:
+    @contextlib.contextmanager
+    def _serving(self, owner: Owner, executor: Executor, attempts: Attempts) -> Iterator[None]:
+        """While this is open, the queue hands out attempts; then what it handed out goes back."""
+        stop, queue = threading.Event(), self._store.queue
+        house = (owner, executor, attempts, stop)
+        keeper = threading.Thread(target=self._keep_house, args=house, daemon=True)
+        queue.serve(owner.id, executor.workers, attempts.make)
+        self._executor = executor
+        keeper.start()
+        try:
+            yield
+        finally:
+            self._executor = None
+            attempts.stop(_STOP_S)
+            stop.set()
+            queue.stop()
+            keeper.join(_STOP_S)
+            left = queue.taken_by(owner.id)
+            attempts.give_back(left)
+            queue.remove(left)
+
+    def _keep_house(
+        self, owner: Owner, executor: Executor, attempts: Attempts, stop: threading.Event
+    ) -> None:
         lost: set[tuple[str, int]] = set()
-        while True:
+        for round_number in itertools.count():
             with contextlib.suppress(Exception):  # a database that is away comes back
                 owner.beat()
                 self._take_over(owner, attempts)
-                self._store.queue.pace(busy=attempts.busy)
+                self._store.queue.pace(executor.workers, busy=attempts.busy)
                 unbegun = attempts.unbegun(self._store.queue.taken_by(owner.id))
                 attempts.give_back(unbegun & lost)  # twice: not only about to be begun
                 lost = unbegun
                 if not attempts.busy:
                     self._store.queue.sweep()
+                if not attempts.busy or round_number % _TIDY_ROUNDS == 0:
+                    attempts.tidy()
             if stop.wait(_HOUSEKEEPING_S):
                 return
 
     def _take_over(self, owner: Owner, attempts: Attempts) -> None:
         """Conclude what processes that are gone had in hand."""
-        for gone in dead_owners(self._store.engine, self.place.owners, but=owner.id):
+        for gone in dead_owners(self._store.engine, self.place, but=owner.id):
             entries = dict.fromkeys(self._store.queue.taken_by(gone), False)
             entries |= {(job, run): cancelling for job, run, cancelling in self._store.owned(gone)}
             done = [
@@ -231,6 +256,8 @@ class Jobs:
     def _new(self, request: Any) -> New:
         request = absolute(request)
         kind, about = self.kinds.of(request), self.kinds.about(request)
+        if self._executor is not None:
+            self._executor.check(about.needs)
         return New(
             id=content_key(kind, request, about.inputs),
             kind=kind.name,

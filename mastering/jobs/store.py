@@ -6,6 +6,7 @@ change by an attempt that has been given up changes nothing.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -111,6 +112,24 @@ class JobStore:
         with self.engine.connect() as connection:
             row = connection.execute(sa.select(JOBS).where(JOBS.c.id == job)).first()
         return job_of(row) if row is not None else None
+
+    def of(self, jobs: Sequence[str]) -> dict[str, Job]:
+        """Those of the jobs that are there, by their ids: one query, however many they are."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(sa.select(JOBS).where(_one_of(connection, jobs)))
+            return {row.id: job_of(row) for row in rows}
+
+    def have_ended(self, jobs: Sequence[str]) -> bool:
+        """Whether none of the jobs is queued or runs: one query, however many they are."""
+        with self.engine.connect() as connection:
+            query = sa.select(JOBS.c.id).where(_one_of(connection, jobs), JOBS.c.state.not_in(ENDED))
+            return connection.execute(query.limit(1)).first() is None
+
+    def valid_runs(self, jobs: Sequence[str]) -> dict[str, tuple[int, State]]:
+        """Job -> its valid run and its state, of those that are there."""
+        with self.engine.connect() as connection:
+            query = sa.select(JOBS.c.id, JOBS.c.run, JOBS.c.state).where(_one_of(connection, jobs))
+            return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
 
     def find(self, prefix: str) -> list[str]:
         """Ids that begin with `prefix`, two at most."""
@@ -299,6 +318,16 @@ def _change(
 
 def _update(connection: sa.Connection, job: str, states: Sequence[State], values: Mapping[str, Any]) -> None:
     connection.execute(sa.update(JOBS).where(JOBS.c.id == job, JOBS.c.state.in_(states)).values(**values))
+
+
+def _one_of(connection: sa.Connection, jobs: Sequence[str]) -> sa.ColumnElement[bool]:
+    """That a record's id is among `jobs`, which go as one value: databases limit how many there may be."""
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return JOBS.c.id == sa.any_(sa.literal(list(jobs), postgresql.ARRAY(sa.String)))
+    values = sa.func.json_each(json.dumps(list(jobs))).table_valued("value")
+    return JOBS.c.id.in_(sa.select(values.c.value))
 
 
 def _filtered(query: sa.Select[Any], states: Iterable[State], kinds: Iterable[str]) -> sa.Select[Any]:

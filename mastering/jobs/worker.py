@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from mastering.failure import Failure, describe
+from mastering.jobs.model import Needs
 
-__all__ = ["NOTE_BYTES", "Order", "Work", "prepare", "read_note", "work"]
+__all__ = ["NOTE_BYTES", "Order", "Work", "prepare", "read_note", "take_one_thread", "work"]
 
 NOTE_BYTES = 64
 _INTERVAL_S = 0.1
@@ -31,6 +32,7 @@ class Order:
         where: what the job is called in messages.
         journal, note: files of this attempt.
         memory_mb: as in Limits.
+        needs: of the machine.
     """
 
     request: str
@@ -40,6 +42,7 @@ class Order:
     journal: Path
     note: Path
     memory_mb: int | None
+    needs: Needs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +55,14 @@ class Work:
 
 def prepare() -> None:
     """Start of a worker: it dies with its parent, and numerical libraries take one thread."""
+    take_one_thread()
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def take_one_thread() -> None:
+    """Keep numerical libraries that are yet to be loaded to one thread, unless the user says otherwise."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    threading.Thread(target=_die_with_parent, daemon=True).start()
 
 
 def _die_with_parent() -> None:

@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from mastering.errors import AudioFileError, EnvironmentProblem, ParameterError
 from mastering.jobs.model import Job, Limits, Retries
@@ -366,6 +368,28 @@ def test_two_main_processes_share_the_work(jobs: Jobs, place: Place, tmp_path: P
         _kill(process)
     assert {job.state for job in done} == {"done"}
     assert [path.read_text("ascii") for path in marker] == ["x"] * 12
+
+
+def test_each_process_takes_as_many_as_it_has_workers(
+    jobs: Jobs, place: Place, source: Path, tmp_path: Path
+) -> None:
+    found = jobs.submit_all(
+        [Copy(source=source, output=tmp_path / f"{number}.out", seconds=0.6) for number in range(9)]
+    )
+    most: dict[str, int] = {}
+    with jobs.running(lanes={"short": 1}):
+        process = _main(place)  # has two, and says so last
+        try:
+            while jobs.count().get("done", 0) < 9:
+                with jobs._store.engine.connect() as connection:
+                    query = sa.text("SELECT owner FROM tonmeister_jobs WHERE state = 'running'")
+                    counted = Counter(connection.execute(query).scalars())
+                most = {name: max(most.get(name, 0), counted[name]) for name in {*most, *counted}}
+                time.sleep(0.02)
+        finally:
+            _kill(process)
+        assert len(jobs.wait([job.id for job in found], timeout_s=60.0)) == 9
+    assert sorted(most.values()) == [1, 2]
 
 
 def test_what_is_recorded_is_plain(jobs: Jobs, source: Path) -> None:

@@ -12,18 +12,24 @@ from pathlib import Path
 from mastering.errors import AudioFileError
 from mastering.io.atomic import AtomicFile, write_text_atomic
 from mastering.jobs.kinds import Kinds
-from mastering.jobs.model import About, Kind, Outcome
+from mastering.jobs.model import About, GpuUse, Kind, Needs, Outcome
 
 Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """Write the source's text in capitals to the output, slowly, with a second file beside it."""
+    """Write the source's text in capitals to the output, slowly, with a second file beside it.
+
+    Args:
+        seconds: how slowly.
+        gate: a file that has to be there before the second file is written.
+    """
 
     source: Path
     output: Path
     seconds: float = 0.0
+    gate: Path | None = None
     force: bool = False
 
 
@@ -34,6 +40,24 @@ class Trouble:
     how: str
     marker: Path
     times: int = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Greedy:
+    """Need more than there may be."""
+
+    memory_mb: int = 0
+    gpu: GpuUse = "none"
+
+
+def about_greedy(request: Greedy) -> About:
+    """What it needs."""
+    return About(label="greedy", inputs=(), needs=Needs(memory_mb=request.memory_mb, gpu=request.gpu))
+
+
+def greedy(request: Greedy, progress: Progress) -> Outcome:
+    """Nothing."""
+    return Outcome(text=os.environ.get("CUDA_VISIBLE_DEVICES", "none"))
 
 
 def about_copy(request: Copy) -> About:
@@ -62,6 +86,9 @@ def copy(request: Copy, progress: Progress) -> Outcome:
         time.sleep(0.02)
     target.commit()
     time.sleep(request.seconds / 4.0)
+    while request.gate is not None and not request.gate.exists():
+        progress("gate", 0.0)
+        time.sleep(0.02)
     write_text_atomic(request.output.with_suffix(".second"), text[::-1], request.force)
     return Outcome(entries=({"output": str(request.output), "silence": None},), text=f"{len(text)} letters")
 
@@ -86,7 +113,7 @@ def trouble(request: Trouble, progress: Progress) -> Outcome:
 
 
 def kinds() -> Kinds:
-    """Both."""
+    """All."""
     here = "tests.jobs.work"
     return Kinds(
         [
@@ -96,6 +123,12 @@ def kinds() -> Kinds:
                 request=f"{here}:Trouble",
                 run=f"{here}:trouble",
                 about=f"{here}:about_trouble",
+            ),
+            Kind(
+                name="greedy",
+                request=f"{here}:Greedy",
+                run=f"{here}:greedy",
+                about=f"{here}:about_greedy",
             ),
         ]
     )
