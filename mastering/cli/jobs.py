@@ -15,6 +15,7 @@ from mastering.cli.app import Command
 from mastering.cli.documents import write
 from mastering.cli.executors import executor_options, opened_executor
 from mastering.cli.failures import describe, show
+from mastering.cli.job_words import SHORT_ID, job_document, row, text, whole_document
 from mastering.cli.submit import Tray, check_line, lay_out
 from mastering.cli.tables import align
 from mastering.errors import AudioFileError
@@ -24,12 +25,11 @@ if TYPE_CHECKING:
     from mastering.jobs.model import Job, State
     from mastering.jobs.service import Jobs
 
-__all__ = ["command", "database_option", "folder_option", "job_document", "open_jobs"]
+__all__ = ["command", "database_option", "folder_option", "open_jobs"]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
 _STATES = ("queued", "running", "done", "failed", "cancelled")
-_SHORT_ID = 10
 
 _EXIT_CODES = """\b
 Exit codes:
@@ -126,7 +126,7 @@ def list_command(
         return
     click.echo(", ".join(f"{count[state]} {state}" for state in _STATES if state in count) or "no jobs")
     if found:
-        click.echo(align([("  Job", "Kind", "Input", "State", "Tries", "Submitted", ""), *map(_row, found)]))
+        click.echo(align([("  Job", "Kind", "Input", "State", "Tries", "Submitted", ""), *map(row, found)]))
 
 
 @command.command(
@@ -167,9 +167,9 @@ def show_command(job: str, database: str | None, as_json: bool) -> None:
     with open_jobs(database) as jobs:
         found = jobs.get(job)
     if as_json:
-        write({"schema": 1, "job": _whole(found)})
+        write({"schema": 1, "job": whole_document(found)})
         return
-    click.echo(_text(found))
+    click.echo(text(found))
 
 
 @command.command("cancel", epilog=_EXIT_CODES)
@@ -279,87 +279,10 @@ def _submitted(tasks: Sequence[Any], database: str | None) -> tuple[int, list[Jo
     return max(codes, default=0), found
 
 
-def job_document(job: Job) -> dict[str, Any]:
-    """A job in a list of a JSON document."""
-    return {
-        "id": job.id,
-        "kind": job.kind,
-        "label": job.label,
-        "lane": job.lane,
-        "state": job.state,
-        "stage": job.stage,
-        "share": job.share,
-        "attempts": job.attempts,
-        "interruptions": job.interruptions,
-        "cancelling": job.cancelling,
-        "created": _utc(job.created_s),
-        "started": _utc(job.started_s),
-        "finished": _utc(job.finished_s),
-        "error": None
-        if job.failure is None
-        else {"code": job.failure.code, "message": job.failure.message, "hint": job.failure.hint},
-    }
-
-
-def _whole(job: Job) -> dict[str, Any]:
-    from mastering.codec import to_plain
-
-    outcome = job.outcome
-    return {
-        **job_document(job),
-        "request": dict(job.request),
-        "files": to_plain(job.files),
-        "results": list(outcome.entries) if outcome else [],
-        "missed": outcome.missed if outcome else None,
-    }
-
-
 def _tell(jobs: list[Job], as_json: bool) -> None:
     if as_json:
         write({"schema": 1, "jobs": [job_document(job) for job in jobs]})
         return
     for job in jobs:
         state = "ending" if job.cancelling else job.state
-        click.echo(clean(f"{job.id[:_SHORT_ID]}  {job.label}: {state}"))
-
-
-def _row(job: Job) -> tuple[str, ...]:
-    place = f"{job.stage} {job.share:.0%}".strip() if job.state == "running" else ""
-    why = clean(job.failure.message) if job.failure is not None else ""
-    return (
-        f"  {job.id[:_SHORT_ID]}",
-        job.kind,
-        clean(job.label),
-        "ending" if job.cancelling else job.state,
-        str(job.attempts),
-        _local(job.created_s),
-        place or why,
-    )
-
-
-def _text(job: Job) -> str:
-    lines = [
-        f"{job.id}",
-        f"  kind      {job.kind}, lane {job.lane}",
-        f"  input     {clean(job.label)}",
-        f"  state     {'ending' if job.cancelling else job.state}",
-        f"  tries     {job.attempts}, interrupted {job.interruptions} times",
-        f"  submitted {_local(job.created_s)}",
-        f"  started   {_local(job.started_s)}",
-        f"  finished  {_local(job.finished_s)}",
-    ]
-    if job.state == "running":
-        lines.append(f"  stage     {job.stage} {job.share:.0%}")
-    if job.failure is not None:
-        lines.append(clean(f"  failure   {job.failure.message} ({job.failure.code})"))
-        lines += [clean(f"            {job.failure.hint}")] if job.failure.hint else []
-    lines += [clean(f"  file      {file.path}") for file in job.files]
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _utc(time_s: float | None) -> str | None:
-    return None if time_s is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time_s))
-
-
-def _local(time_s: float | None) -> str:
-    return "" if time_s is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time_s))
+        click.echo(clean(f"{job.id[:SHORT_ID]}  {job.label}: {state}"))
