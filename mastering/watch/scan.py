@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from mastering.io.atomic import TEMPORARY_PREFIX
 from mastering.watch.values import DONE, FAILED, SETTINGS_NAME, Found, Item, Signature
 
-__all__ = ["REFERENCE_STEM", "Look", "album_in", "is_partial", "item_at", "look"]
+__all__ = ["REFERENCE_STEM", "Look", "albums_in", "is_partial", "item_at", "look"]
 
 REFERENCE_STEM = "reference"
 _OWN = (Path(DONE), Path(FAILED))
@@ -99,20 +99,31 @@ def item_at(inbox: Path, path: Path, suffixes: frozenset[str]) -> Item | None:
             made.see(path, [entry for entry in listed if not entry.is_dir(follow_symlinks=False)])
     except OSError:
         return None
-    return album_in(made.done(), path)
+    return albums_in(made.done(), {path}).get(path)
 
 
-def album_in(seen: Look, folder: Path) -> Item | None:
-    """The songs of a folder as an album; None if it has none."""
-    songs = tuple(found for path, found in seen.songs.items() if path.parent == folder)
-    if not songs:
-        return None
-    return Item(
-        path=folder,
-        songs=songs,
-        beside=tuple(found for path, found in seen.others.items() if path.parent == folder),
-        unfinished=tuple(sorted(path for path in seen.unfinished if path.parent == folder)),
+def albums_in(seen: Look, folders: Collection[Path]) -> dict[Path, Item]:
+    """The songs of each of these folders as an album, if it has any."""
+    songs, others, unfinished = (
+        _by_folder(paths, folders) for paths in (seen.songs, seen.others, sorted(seen.unfinished))
     )
+    return {
+        folder: Item(
+            path=folder,
+            songs=tuple(seen.songs[path] for path in paths),
+            beside=tuple(seen.others[path] for path in others.get(folder, ())),
+            unfinished=tuple(unfinished.get(folder, ())),
+        )
+        for folder, paths in songs.items()
+    }
+
+
+def _by_folder(paths: Iterable[Path], folders: Collection[Path]) -> dict[Path, list[Path]]:
+    found: dict[Path, list[Path]] = {}
+    for path in paths if folders else ():
+        if path.parent in folders:
+            found.setdefault(path.parent, []).append(path)
+    return found
 
 
 class _Looking:

@@ -34,6 +34,6 @@ class Stability:
         """How long a file has been the same, at the last look; 0 for one that is not there."""
         return self._now_s - self._since_s[path][1] if path in self._since_s else 0.0
 
-    def is_stable(self, path: Path) -> bool:
-        """The same on two looks that are an interval apart."""
-        return path in self._since_s and self.same_for_s(path) >= self._interval_s
+    def is_stable(self, path: Path, at_least_s: float = 0.0) -> bool:
+        """The same on two looks that are an interval, and `at_least_s`, apart."""
+        return path in self._since_s and self.same_for_s(path) >= max(self._interval_s, at_least_s)
