@@ -13,7 +13,7 @@ from mastering.watch.claims import Claim, Claims
 from mastering.watch.inbox import Inbox
 from mastering.watch.leaving import Leaving
 from mastering.watch.ledger import Ledger, Row
-from mastering.watch.taking import VANISHED, is_same
+from mastering.watch.taking import VANISHED, now
 from mastering.watch.values import Setup, Tell
 
 __all__ = ["Concluding"]
@@ -33,7 +33,7 @@ class Concluding:
         jobs: where the work is done.
         ledger: of this inbox.
         inbox, claims, leaving: where files lie, are held, and go.
-        tell: hears of "replaced".
+        tell: hears of "replaced" and "gone".
     """
 
     def __init__(
@@ -77,8 +77,8 @@ class Concluding:
 
     def _conclude(self, claim: Claim, job: Job | None) -> None:
         row = self._ledger.get(claim.key)
-        if not claim.ending and not is_same(self._setup, claim.item):
-            self._tell("replaced", file=str(claim.item.path))
+        if not claim.ending and (became := now(self._setup, claim.item)) != "same":
+            self._tell(became, file=str(claim.item.path))
             claim = replace(claim, ending=True)
         leads = self._claims.leads(claim, row)
         if job is None or row is None or claim.ending or row.state == "void":

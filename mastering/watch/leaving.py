@@ -107,12 +107,12 @@ class Leaving:
                 self._ledger.put(_ended(row, ending))
             if message is not None:
                 self._ledger.tell(message)
+        self._inbox.forget(item)
         for move in planned:
             self._make(move)
         if item.is_album:
             with contextlib.suppress(OSError):  # other files are left in it
                 (self._setup.inbox / item.path).rmdir()
-        self._inbox.forget(item)
         self._say(item, ending, planned, row, job, failure)
         if message is not None:
             self._hand_over(message)

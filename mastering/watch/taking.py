@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from mastering.errors import AudioFileError, TonmeisterError
 from mastering.failure import Failure, describe
@@ -22,16 +23,18 @@ from mastering.watch.names import free, output_name
 from mastering.watch.scan import item_at
 from mastering.watch.values import Item, Plan, Setup, Signature, Tell
 
-__all__ = ["VANISHED", "Taking", "is_same"]
+__all__ = ["VANISHED", "Taking", "now"]
 
 VANISHED = frozenset({"input_replaced", "file_changed", "file_missing"})
 """Codes of jobs whose input went away, or changed, under their hands."""
 
 
-def is_same(setup: Setup, item: Item) -> bool:
-    """Whether a song or an album is still what was seen."""
-    now = item_at(setup.inbox, item.path, setup.suffixes)
-    return now is not None and now.signature == item.signature
+def now(setup: Setup, item: Item) -> Literal["same", "replaced", "gone"]:
+    """What became of a song or an album since it was seen."""
+    found = item_at(setup.inbox, item.path, setup.suffixes)
+    if found is None:
+        return "gone"
+    return "same" if found.signature == item.signature else "replaced"
 
 
 class Taking:
@@ -69,10 +72,10 @@ class Taking:
             plan = self._inbox.plan(item)
             if self._is_clean(item, plan):
                 contents = [sha256(self._setup.inbox / song.path) for song in item.songs]
-                if is_same(self._setup, item):
+                if now(self._setup, item) == "same":
                     self._begin(item, plan, contents)
         except (TonmeisterError, OSError) as error:
-            if is_same(self._setup, item):
+            if now(self._setup, item) == "same":
                 failure = describe(error)
                 self._inbox.say(item.path, "waiting", failure.message, failure.hint)
 
@@ -85,7 +88,7 @@ class Taking:
         if not blamed and not item.unfinished:
             self._bad.pop(item.path, None)
             return True
-        if not is_same(self._setup, item):
+        if now(self._setup, item) != "same":
             return False
         failure = _whole(item, blamed) if item.is_album else blamed[item.path]
         if final:
@@ -107,8 +110,7 @@ class Taking:
 
     def _begin(self, item: Item, plan: Plan, contents: Sequence[str]) -> None:
         key = _key(item, contents, plan.identity)
-        self._end_others(item, key)
-        if key in self._claims.orphans:
+        if self._is_left_of(item, key):
             return  # what is left of its last time has to go first
         row = self._ledger.get(key)
         if row is not None and row.state == "done":
@@ -121,13 +123,14 @@ class Taking:
             row = self._new_row(item, plan, key, row.take + 1 if row is not None else 0)
         self._submit(item, plan, contents, row, new=not resumed)
 
-    def _end_others(self, item: Item, key: str) -> None:
-        """End what an earlier watcher began with the same songs under settings that are no longer theirs."""
+    def _is_left_of(self, item: Item, key: str) -> bool:
+        """Whether something was begun with the same songs that is not theirs any more; it is ended."""
         near = {item.path, item.path.parent, *(song.path for song in item.songs)}
-        for row in self._ledger.open_rows():
-            taken = row.source in self._claims.under_way or row.key in self._claims.orphans
-            if row.key != key and not taken and row.source in near:
+        rows = [row for row in self._ledger.open_rows() if row.source in near or row.key == key]
+        for row in rows:
+            if row.key not in {key, *self._claims.orphans} and row.source not in self._claims.under_way:
                 self._claims.orphan(row)
+        return any(row.key in self._claims.orphans for row in rows)
 
     def _follows(self, item: Item, plan: Plan, row: Row) -> bool:
         """Wait for the job that does the same already."""
