@@ -54,6 +54,8 @@ class Inbox:
         self._cost_s = 0.0
         self.looks = 0
         """Looks that were an interval apart."""
+        self.count = 0
+        """Songs that lie there, worked on or not."""
 
     def see(self, *, hint: bool) -> bool:
         """Look, if it is time, sooner after a hint; says whether it did.
@@ -97,20 +99,17 @@ class Inbox:
         """It has come to rest, with its settings, and was not tried since the last look."""
         if item.path in self._tried or self._is_held(item.path):
             return False
-        guides = self._look.guides_of(item.path if item.is_album else item.path.parent)
-        if not all(self._stability.is_stable(guide.path) for guide in guides):
-            return False
-        if not item.is_album:
-            return self._stability.is_stable(item.path)
-        settle_s = 0.0 if self._once else self._setup.settle_s
-        whole = (item.path, *(found.path for found in (*item.songs, *item.beside)))
-        return all(self._stability.is_stable(path, settle_s) for path in whole)
+        return self._is_at_rest(item, self._setup.settle_s)
+
+    def is_settling(self, item: Item) -> bool:
+        """An album that has come to rest, but not for long enough yet."""
+        return item.is_album and self._is_at_rest(item) and not self._is_at_rest(item, self._setup.settle_s)
 
     def is_final(self, item: Item) -> bool:
         """It has been the same for so long that it will stay as it is."""
         whole = [found.path for found in item.songs] + [item.path] * item.is_album
         rest_s = min(map(self._stability.same_for_s, whole))
-        return self._once or rest_s >= self._setup.patience_s
+        return (self._once and not item.unfinished) or rest_s >= self._setup.patience_s
 
     def plan(self, item: Item) -> Plan:
         """Its settings.
@@ -133,6 +132,7 @@ class Inbox:
 
     def forget(self, item: Item) -> None:
         """It has left."""
+        self.count -= len(item.songs)
         for kept in (self._items, self._said, self._held):
             kept.pop(item.path, None)
 
@@ -153,6 +153,19 @@ class Inbox:
     def _is_held(self, path: Path) -> bool:
         return path in self._held and (self._once or time.monotonic() < self._held[path].until_s)
 
+    def _is_at_rest(self, item: Item, settle_s: float = 0.0) -> bool:
+        guides = self._look.guides_of(item.path if item.is_album else item.path.parent)
+        if not all(self._stability.is_stable(guide.path) for guide in guides):
+            return False
+        if not item.is_album:
+            return self._stability.is_stable(item.path)
+        whole = (item.path, *(found.path for found in (*item.songs, *item.beside)))
+        return all(self._stability.is_stable(path, settle_s) for path in whole)
+
+    def _is_there(self, path: Path) -> bool:
+        kinds = (self._look.songs, self._look.others, self._look.links, self._items)
+        return any(path in kind for kind in kinds)
+
     def _spacing_s(self) -> float:
         if self._hinted:
             return max(min(self._setup.interval_s, _HINTED_S), self._cost_s / _HINTED_SHARE)
@@ -166,18 +179,20 @@ class Inbox:
         self._tried.clear()
         self._folders.forget_refusals()
         self._items = self._grouped()
-        there = self._look.songs.keys() | self._look.others.keys() | self._look.links | self._items.keys()
-        self._said = {path: text for path, text in self._said.items() if path in there}
-        self._held = {path: hold for path, hold in self._held.items() if path in there}
+        self.count = len(self._look.songs)
+        self._said = {path: text for path, text in self._said.items() if self._is_there(path)}
+        self._held = {path: hold for path, hold in self._held.items() if self._is_there(path)}
         beside = {found.path for item in self._items.values() for found in item.beside}
         for path in sorted(({*self._look.others} | self._look.links) - beside - self._said.keys()):
             self.say(path, "passed_over", "neither links nor files that are no audio are taken")
 
     def _grouped(self) -> dict[Path, Item]:
-        """Songs and albums, in the order of their names."""
+        """Songs and albums, in the order of a look."""
         songs = self._look.songs
-        folders = dict.fromkeys(path.parent for path in songs)
+        folders = {path.parent for path in songs}
         albums = scan.albums_in(self._look, {folder for folder in folders if self._is_album(folder)})
+        if not albums:
+            return {path: Item(path=path, songs=(found,)) for path, found in songs.items()}
         items: dict[Path, Item] = {}
         for path, found in songs.items():
             album = albums.get(path.parent)

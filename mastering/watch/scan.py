@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from mastering.io.atomic import TEMPORARY_PREFIX
@@ -24,7 +25,7 @@ class Look:
     """What lies in the inbox.
 
     Attributes:
-        songs: audio files, by path.
+        songs: audio files by path, each folder's by name and before those of its sub-folders.
         guides: folder -> its settings and references, sorted.
         others: files that are neither, by path.
         links: never followed.
@@ -81,9 +82,10 @@ def look(inbox: Path, suffixes: frozenset[str]) -> Look:
             if folder == Path():
                 raise
             continue
-        made.see(folder, [entry for entry in entries if not entry.is_dir(follow_symlinks=False)])
-        inside = [folder / entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-        waiting += [path for path in inside if not path.name.startswith(".") and path not in _OWN]
+        inside = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
+        made.see(folder, [entry for entry in entries if entry.name not in inside])
+        shown = sorted((name for name in inside if not name.startswith(".")), reverse=True)
+        waiting += [path for path in (folder / name for name in shown) if path not in _OWN]
     return made.done()
 
 
@@ -104,6 +106,8 @@ def item_at(inbox: Path, path: Path, suffixes: frozenset[str]) -> Item | None:
 
 def albums_in(seen: Look, folders: Collection[Path]) -> dict[Path, Item]:
     """The songs of each of these folders as an album, if it has any."""
+    if not folders:
+        return {}
     songs, others, unfinished = (
         _by_folder(paths, folders) for paths in (seen.songs, seen.others, sorted(seen.unfinished))
     )
@@ -120,7 +124,7 @@ def albums_in(seen: Look, folders: Collection[Path]) -> dict[Path, Item]:
 
 def _by_folder(paths: Iterable[Path], folders: Collection[Path]) -> dict[Path, list[Path]]:
     found: dict[Path, list[Path]] = {}
-    for path in paths if folders else ():
+    for path in paths:
         if path.parent in folders:
             found.setdefault(path.parent, []).append(path)
     return found
@@ -141,7 +145,7 @@ class _Looking:
     def see(self, folder: Path, entries: Iterable[os.DirEntry[str]]) -> None:
         """Take note of the files of a folder."""
         listing = []
-        for entry in entries:
+        for entry in sorted(entries, key=attrgetter("name")):
             partial = is_partial(entry.name)
             if entry.is_symlink():
                 if not partial:
@@ -159,9 +163,9 @@ class _Looking:
                 listing.append((entry.name, status.st_size, status.st_mtime_ns))
             else:
                 listing.append((entry.name, 0, 0))
-                self._file(Found(path=folder / entry.name, signature=Signature.of(status)))
+                self._file(folder, entry.name, Signature.of(status))
         if folder != Path():
-            names = hashlib.sha256(repr(sorted(listing)).encode("utf-8", "surrogatepass")).digest()
+            names = hashlib.sha256(repr(listing).encode("utf-8", "surrogatepass")).digest()
             number = int.from_bytes(names[:7], "big")
             signature = Signature(size_bytes=len(listing), mtime_ns=0, inode=number)
             self._listings[folder] = Found(path=folder, signature=signature)
@@ -178,12 +182,13 @@ class _Looking:
             listings=self._listings,
         )
 
-    def _file(self, found: Found) -> None:
-        path = found.path
-        audio = path.suffix.lower() in self._suffixes
-        if path.name == SETTINGS_NAME or (audio and path.stem.lower() == REFERENCE_STEM):
-            self._guides.setdefault(path.parent, []).append(found)
+    def _file(self, folder: Path, name: str, signature: Signature) -> None:
+        found = Found(path=folder / name, signature=signature)
+        stem, suffix = os.path.splitext(name)  # noqa: PTH122 ten times as fast, ten thousand times a look
+        audio = suffix.lower() in self._suffixes
+        if name == SETTINGS_NAME or (audio and stem.lower() == REFERENCE_STEM):
+            self._guides.setdefault(folder, []).append(found)
         elif audio:
-            self._songs[path] = found
+            self._songs[found.path] = found
         else:
-            self._others[path] = found
+            self._others[found.path] = found

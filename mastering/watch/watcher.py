@@ -56,6 +56,7 @@ class Watcher:
         self._leaving = Leaving(setup, ledger, self._inbox, tell=tell, publish=publish)
         parts = (self._inbox, self._claims, self._leaving)
         self._taking = Taking(setup, jobs, ledger, *parts, probe=probe, tell=tell)
+        self._more = False
         self._concluding = Concluding(setup, jobs, ledger, *parts, tell=tell)
 
     def recover(self) -> None:
@@ -72,7 +73,9 @@ class Watcher:
         self._concluding.conclude_ended()
         if self._inbox.see(hint=hint):
             self._give_up_changed()
-        self._take_ready()
+            self._more = True
+        if self._more:
+            self._take_ready()
 
     @property
     def totals(self) -> Totals:
@@ -87,7 +90,7 @@ class Watcher:
     @property
     def waiting(self) -> int:
         """Songs that lie in the inbox and are not worked on."""
-        return sum(len(item.songs) for item in self._free()) + len(self._leaving.stuck)
+        return max(0, self._inbox.count - self.under_way)
 
     @property
     def is_kept_waiting(self) -> bool:
@@ -97,8 +100,9 @@ class Watcher:
     @property
     def finished(self) -> bool:
         """All that had come to rest is done; what has not, or must not be taken, is left."""
-        under_way = self._claims.under_way or self._claims.orphans
-        return self._inbox.looks >= 2 and not under_way and not any(map(self._inbox.is_ready, self._free()))
+        if self._inbox.looks < 2 or self._claims.under_way or self._claims.orphans:
+            return False
+        return not any(self._inbox.is_ready(item) or self._inbox.is_settling(item) for item in self._free())
 
     def _free(self) -> Iterator[Item]:
         return self._inbox.free(self._claims.under_way, self._leaving.stuck)
@@ -113,9 +117,13 @@ class Watcher:
                 self._claims.give_up(claim)
 
     def _take_ready(self) -> None:
+        """Take what is ready, until enough is under way; the rest of a look is taken by later calls."""
+        if len(self._claims.under_way) >= self._setup.most_open:
+            return
         for item in list(self._free()):
-            if len(self._claims.under_way) >= self._setup.most_open:
-                return
             if self._inbox.is_ready(item):
                 self._inbox.tried(item)
                 self._taking.take(item)
+                if len(self._claims.under_way) >= self._setup.most_open:
+                    return
+        self._more = False  # until the next look

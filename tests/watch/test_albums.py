@@ -114,6 +114,17 @@ def test_an_album_waits_until_it_is_whole(drop: Drop, watch: Watch) -> None:
     assert len(drop.masters()) == 3
 
 
+def test_once_leaves_an_album_that_is_still_written(drop: Drop, once: Once) -> None:
+    """A run of --once by the clock may meet a copy that is under way."""
+    _album(drop)
+    drop.put("EP/3.wav.part", "...")
+    found = once("--album", patience_s=60.0)
+    assert found.count() == {"waiting": 1}
+    assert found.watcher.is_kept_waiting
+    (drop.inbox / "EP/3.wav.part").unlink()
+    assert once("--album").count() == {"taken": 1, "mastered": 1}
+
+
 def test_a_bad_song_holds_the_album_back_and_then_fails_it_whole(drop: Drop, watch: Watch) -> None:
     """Every song in failed/ has its reason: the bad ones their own."""
     _album(drop)

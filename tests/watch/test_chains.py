@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,12 @@ import soundfile
 from generation.piece import render_piece
 from mastering.host.plugins import catalog as catalogs
 from mastering.host.plugins.bundles import PATH_VARIABLE
+from mastering.host.plugins.scan import scan
 from mastering.jobs.service import Jobs
 from tests import plugin_fixtures as shared
 from tests.host.plugins import support
 from tests.watch.conftest import Drop, Here
 
-plugin_fixtures = shared.plugin_fixtures
 Once = Callable[..., Here]
 _STEMS = {"drums", "bass", "other", "vocals"}
 
@@ -47,18 +46,23 @@ def _recipe(drop: Drop, name: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def plugged(plugin_fixtures: dict[str, Path], tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of a process that knows the plug-in fixtures, and no other plug-in."""
-    folders = sorted({str(path.parent) for path in plugin_fixtures.values()})
+def plugged(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of a process that knows two of the plug-in fixtures, and no other plug-in."""
+    tool, dpf = shared.load_tool(), shared.dpf_folder()
+    if sentence := tool.missing(dpf):
+        pytest.skip(f"the plug-in fixtures cannot be built: {sentence}")
+    folder = tmp_path_factory.getbasetemp() / "plugin-fixtures"
+    bundles = list(tool.build(folder, dpf, ("Latency", "Trouble")).values())
+    own = {
+        catalogs.FILE_VARIABLE: str(tmp_path / "own" / "catalog.json"),
+        "TONMEISTER_PLUGIN_POLICY": str(tmp_path / "own" / "policy.json"),
+        PATH_VARIABLE: str(folder),
+    }
     with pytest.MonkeyPatch.context() as patch:
-        own = {
-            catalogs.FILE_VARIABLE: str(tmp_path / "own" / "catalog.json"),
-            "TONMEISTER_PLUGIN_POLICY": str(tmp_path / "own" / "policy.json"),
-            PATH_VARIABLE: os.pathsep.join(folders),
-        }
         for name, text in own.items():
             patch.setenv(name, text)
-        catalogs.save_catalog(support.scanned(plugin_fixtures))
+        found = scan(bundles, catalogs.Catalog(), support.allowing(*bundles), support.LIMITS)
+        catalogs.save_catalog(catalogs.Catalog().with_bundles(found))
         yield own
 
 

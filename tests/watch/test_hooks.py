@@ -18,9 +18,11 @@ from mastering.cli.notify import Notifier, notification_command
 from mastering.jobs.service import Jobs
 from mastering.webhooks.signing import VARIABLE
 from tests.watch.conftest import Drop, Here, Watch, counted, events
+from tests.webhooks import conftest as webhooks
 from tests.webhooks.conftest import SECRET, Receiver, serve, until
 
 Once = Callable[..., Here]
+receiver = webhooks.receiver
 
 
 def _told(here: Here) -> dict[str, dict[str, Any]]:
@@ -183,7 +185,14 @@ def test_a_desktop_that_hangs_or_is_gone(
     assert desktop() == []
 
 
-def test_notify_from_the_command_line(drop: Drop, desktop: Callable[[], list[list[str]]]) -> None:
+def test_the_command_line_tells(
+    drop: Drop, desktop: Callable[[], list[list[str]]], receiver: Receiver
+) -> None:
+    """--once ends when all is told; the secret may come from the environment."""
     drop.song("a.wav", 1)
-    drop.once("--notify")
+    typed = ("--notify", "--webhook", receiver.url, "--webhook-allow-private")
+    found = drop.once(*typed, **{VARIABLE: SECRET})
     assert [shown[-1] for shown in desktop()] == ["1 mastered"]
+    ((headers, body),) = receiver.got
+    assert standardwebhooks.Webhook(SECRET).verify(body, headers)["data"]["file"] == "a.wav"
+    assert counted(found)["webhook_sent"] == 1
