@@ -16,7 +16,7 @@ from mastering.cli.plugins.rendering import Rendering
 from mastering.cli.stems.remix_task import RemixTask
 from mastering.cli.stems.tasks import StemsDone, StemsTask
 from mastering.cli.tasks import AlbumTask, ApplyTask, Done, MasterTask
-from mastering.cli.watch_task import DropTask, about_drop, run_drop
+from mastering.cli.watch_task import DropAlbumTask, DropTask, about_drop, about_drop_album, run_drop
 from mastering.jobs.kinds import Kinds
 from mastering.jobs.model import About, Kind, Outcome
 
@@ -112,6 +112,7 @@ KINDS = Kinds(
     [
         _kind("master", MasterTask, run_masters, about_master),
         _kind("drop", DropTask, run_drop, about_drop),
+        _kind("drop-album", DropAlbumTask, run_drop, about_drop_album),
         _kind("album", AlbumTask, run_masters, about_album),
         _kind("apply", ApplyTask, run_masters, about_apply),
         _kind("stems", StemsTask, run_one, about_stems),
@@ -119,4 +120,4 @@ KINDS = Kinds(
         _kind("render", RenderTask, run_one, about_render),
     ]
 )
-"""By the names of their commands; "drop" is a master of `watch`."""
+"""By the names of their commands; "drop" and "drop-album" are what `watch` masters."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,23 +13,31 @@ import click
 from mastering.cli.app import Command
 from mastering.cli.executors import executor_options, opened_executor
 from mastering.cli.jobs import database_option, folder_option, open_jobs
-from mastering.cli.watch_plan import MASTER_OPTIONS, Planner, template_option
+from mastering.cli.watch_plan import FOLDER_OPTIONS, Hooks, Planner
 from mastering.errors import EnvironmentProblem, ParameterError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from mastering.cli.signals import Interrupts
     from mastering.cli.watch_log import Log
     from mastering.watch.watcher import Watcher
+    from mastering.webhooks.sender import Sender
+    from mastering.webhooks.signing import Secret
 
 __all__ = ["command"]
 
 _TICK_S = 0.2
+_LAST_SENDING_S = 30.0
+_ALL_FOLDERS = 3
+"""Where among the options those stand that folders may set, too."""
 
 _EPILOG = """\b
 Examples:
   tonmeister watch inbox --output masters --style warm
   tonmeister watch inbox --output masters --target spotify --once
   echo 'target = "spotify-loud"' > inbox/loud/tonmeister.toml
+  echo 'album = true' > inbox/albums/tonmeister.toml
 
 \b
 Exit codes:
@@ -59,6 +69,29 @@ Exit codes:
     metavar="S",
     help="Time between two looks. A file is taken when it is the same on two.",
 )
+@click.option(
+    "--settle",
+    "settle_s",
+    type=click.FloatRange(0.0, 3_600.0),
+    default=5.0,
+    show_default=True,
+    metavar="S",
+    help="How long an album's folder must have been the same: copying may pause between two songs.",
+)
+@click.option(
+    "--webhook-secret-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The secret that webhooks are signed with (standardwebhooks.com); else $TONMEISTER_WEBHOOK_SECRET.",
+)
+@click.option(
+    "--webhook-allow-private",
+    is_flag=True,
+    help="Let webhooks, those of folders too, go to addresses of your own network, there also by http://.",
+)
+@click.option(
+    "--notify", is_flag=True, help="Desktop notifications of what is finished, where there are any."
+)
 @click.option("--log-json", is_flag=True, help="One JSON document per event, on a terminal too.")
 @executor_options
 @folder_option
@@ -68,15 +101,20 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     """Master what is dropped into INBOX, and move it to INBOX/done, or to INBOX/failed with the reason.
 
     A sub-folder may have settings of its own: a tonmeister.toml with options of this command (style, target,
-    lufs, bit_depth, ...) and a reference.wav (or another format). Folders inside it inherit them.
+    lufs, bit_depth, album, webhook, ...) and a reference.wav (or another format). Folders inside it inherit
+    them.
     """
+    from mastering.webhooks.signing import given_secret
+
     inbox, outbox = _folders(options["inbox"], options["outbox"])
-    planner = Planner(ctx, options)
+    secret = given_secret(options["webhook_secret_file"], os.environ)
+    hooks = Hooks(signed=secret is not None, allow_private=options["webhook_allow_private"])
+    planner = Planner(ctx, options, hooks)
     planner({})  # what was typed is refused before anything begins
-    ctx.exit(_watch(ctx, inbox, outbox, planner, options))
+    ctx.exit(_watch(ctx, inbox, outbox, planner, secret, options))
 
 
-command.params[-7:-7] = [*MASTER_OPTIONS, template_option]
+command.params[_ALL_FOLDERS:_ALL_FOLDERS] = FOLDER_OPTIONS
 
 
 def _folders(inbox: Path, outbox: Path) -> tuple[Path, Path]:
@@ -115,45 +153,92 @@ def _check_writable(folder: Path, role: str) -> None:
         ) from error
 
 
-def _watch(ctx: click.Context, inbox: Path, outbox: Path, planner: Planner, options: dict[str, Any]) -> int:
+def _watch(
+    ctx: click.Context,
+    inbox: Path,
+    outbox: Path,
+    planner: Planner,
+    secret: Secret | None,
+    options: dict[str, Any],
+) -> int:
     """Watch until there is nothing more to do; gives the exit code."""
     from mastering.cli.inputs import AUDIO_SUFFIXES
+    from mastering.cli.notify import Notifier
     from mastering.cli.watch_log import Log
     from mastering.io.files import probe
-    from mastering.jobs.lanes import DEFAULT_LANES
     from mastering.watch.folders import Folders
     from mastering.watch.hint import Waker
-    from mastering.watch.ledger import Ledger
+    from mastering.watch.ledger import Ledger, ledger_name
     from mastering.watch.values import Setup
     from mastering.watch.watcher import Watcher
 
-    count = options["jobs"] or DEFAULT_LANES["short"]
-    lanes = {"short": options["jobs"], "long": None}
-    setup = Setup(
-        inbox=inbox,
-        outbox=outbox,
-        suffixes=AUDIO_SUFFIXES,
-        interval_s=options["interval_s"],
-        most_open=2 * count + 6,
-    )
+    once, lanes = options["once"], {"short": options["jobs"], "long": None}
     log = Log(as_json=options["log_json"])
-    with (
-        open_jobs(options["database"], options["jobs_folder"]) as jobs,
-        opened_executor(options["executor"], options["ray_address"], lanes, jobs.place) as workers,
-        Ledger(jobs.place.folder / "watch", inbox) as ledger,
-        Waker(inbox) as waker,
-        jobs.running(executor=workers),
-    ):
-        folders = Folders(inbox, planner)
-        once = options["once"]
-        watcher = Watcher(setup, jobs, ledger, folders, probe=probe, tell=log, once=once)
-        log("started", inbox=str(inbox), output=str(outbox), jobs=count)
+    with contextlib.ExitStack() as stack:
+        jobs = stack.enter_context(open_jobs(options["database"], options["jobs_folder"]))
+        workers = stack.enter_context(
+            opened_executor(options["executor"], options["ray_address"], lanes, jobs.place)
+        )
+        count = sum(workers.workers.values())
+        setup = Setup(
+            inbox=inbox,
+            outbox=outbox,
+            suffixes=AUDIO_SUFFIXES,
+            interval_s=options["interval_s"],
+            settle_s=options["settle_s"],
+            most_open=2 * count + 6,
+        )
+        ledger = stack.enter_context(Ledger(jobs.place.folder / "watch", inbox))
+        hooks = jobs.place.folder / "webhooks" / f"{ledger_name(inbox)}.sqlite"
+        sender = stack.enter_context(_sending(hooks, secret, log, options))
+        tell = stack.enter_context(Notifier(log)) if options["notify"] else log
+        waker = stack.enter_context(Waker(inbox))
+        stack.enter_context(jobs.running(executor=workers))
+        watcher = Watcher(
+            setup,
+            jobs,
+            ledger,
+            Folders(inbox, planner),
+            probe=probe,
+            tell=tell,
+            publish=sender.publish if sender is not None else None,
+            once=once,
+        )
+        log("started", inbox=str(inbox), output=str(outbox), jobs=workers.workers["short"])
         try:
             _work(watcher, waker, log, ctx.obj, once=once)
+            if sender is not None and (left := sender.flush(_LAST_SENDING_S)):
+                log("webhook_waits", count=left, message="they are sent when it runs the next time")
         finally:
             log.close()
             log("stopped", **_totals(watcher))
-    return 1 if watcher.totals.failed or watcher.waiting_for_settings else 0
+    return 1 if watcher.totals.failed or watcher.is_kept_waiting else 0
+
+
+@contextlib.contextmanager
+def _sending(
+    path: Path, secret: Secret | None, log: Callable[..., None], options: dict[str, Any]
+) -> Iterator[Sender | None]:
+    """Sends messages, those that are left from before too; None without a secret."""
+    if secret is None:
+        if path.exists():
+            _tell_of_left(path, log)
+        yield None
+        return
+    from mastering.webhooks.outbox import Outbox
+    from mastering.webhooks.sender import Sender
+
+    allow_private = options["webhook_allow_private"]
+    with Outbox(path) as outbox, Sender(outbox, secret, allow_private=allow_private, tell=log) as sender:
+        yield sender
+
+
+def _tell_of_left(path: Path, log: Callable[..., None]) -> None:
+    from mastering.webhooks.outbox import Outbox
+
+    with Outbox(path) as outbox:
+        if left := outbox.count():
+            log("webhook_waits", count=left, message="there is no secret to sign them with")
 
 
 def _work(watcher: Watcher, waker: Any, log: Log, interrupts: Interrupts, *, once: bool) -> None:
@@ -178,5 +263,5 @@ def _totals(watcher: Watcher) -> dict[str, int]:
         "known": totals.known,
         "failed": totals.failed,
         "under_way": watcher.under_way,
-        "waiting": len(watcher.waiting),
+        "waiting": watcher.waiting,
     }

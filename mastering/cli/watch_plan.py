@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,13 @@ import click
 
 from mastering.cli.master import asked
 from mastering.cli.master import command as master_command
-from mastering.cli.tasks import MasterTask
-from mastering.cli.watch_task import DropTask
+from mastering.cli.tasks import AlbumTask, MasterTask
+from mastering.cli.watch_task import DropAlbumTask, DropTask
 from mastering.errors import ParameterError, TonmeisterError
 from mastering.watch.names import DEFAULT_TEMPLATE, check_template
 from mastering.watch.values import Setting, Signature
 
-__all__ = ["MASTER_OPTIONS", "FolderPlan", "Planner", "template_option"]
+__all__ = ["FOLDER_OPTIONS", "FolderPlan", "Hooks", "Planner"]
 
 _NOT_HERE = frozenset(
     (
@@ -30,7 +30,6 @@ _NOT_HERE = frozenset(
         "jobs",
         "as_json",
         "quiet",
-        "album",
         "dry_run",
         "help",
     )
@@ -43,7 +42,7 @@ def _parse_template(_ctx: click.Context, _parameter: click.Parameter, value: str
     return None if value is None else check_template(value)
 
 
-template_option = click.Option(
+_template_option = click.Option(
     ["--name-template"],
     metavar="TEXT",
     callback=_parse_template,
@@ -51,12 +50,68 @@ template_option = click.Option(
     f"{{ext}}; without it {DEFAULT_TEMPLATE}.",
 )
 
-MASTER_OPTIONS: list[click.Parameter] = [
+_webhook_option = click.Option(
+    ["--webhook"],
+    metavar="URL",
+    help="Tell this https:// address of each song that is mastered or fails, by signed messages; see "
+    "--webhook-secret-file.",
+)
+
+_MASTER_OPTIONS: list[click.Parameter] = [
     parameter
     for parameter in master_command.params
     if isinstance(parameter, click.Option) and parameter.expose_value and parameter.name not in _NOT_HERE
 ]
-"""The options of `master` that make sense for a folder."""
+
+
+def _for_folders(option: click.Parameter) -> click.Parameter:
+    """An option of `master`, as it is said of folders."""
+    if option.name != "album" or not isinstance(option, click.Option):
+        return option
+    return click.Option(
+        ["--album"], is_flag=True, help="Treat each sub-folder as one album: one decision for all its songs."
+    )
+
+
+FOLDER_OPTIONS: list[click.Parameter] = [
+    *map(_for_folders, _MASTER_OPTIONS),
+    _template_option,
+    _webhook_option,
+]
+"""What may be typed for all folders, or set for one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """What the operator of the program says about webhooks, and no folder may.
+
+    Args:
+        signed: there is a secret.
+        allow_private: addresses of the own network are allowed.
+    """
+
+    signed: bool = False
+    allow_private: bool = False
+
+    def check(self, url: str | None) -> str | None:
+        """A webhook's URL that may be used; None for none.
+
+        Raises:
+            ParameterError: it may not.
+        """
+        from mastering.webhooks.signing import VARIABLE
+        from mastering.webhooks.target import target_of
+
+        if not url:
+            return None
+        target_of(url, allow_private=self.allow_private)
+        if not self.signed:
+            raise ParameterError(
+                "a webhook needs a secret to sign with",
+                hint=f"Put one into a file for --webhook-secret-file, or into ${VARIABLE}.",
+                code="webhook_secret",
+            )
+        return url
 
 
 def _long_name(option: click.Parameter) -> str:
@@ -70,6 +125,8 @@ class FolderPlan:
     template: str
     fields: Mapping[str, str]
     task: DropTask
+    album: bool = False
+    webhook: str | None = None
     _digests: dict[tuple[Path, Signature | None], str] = field(default_factory=dict)
 
     @property
@@ -93,10 +150,18 @@ class FolderPlan:
             self._digests[at] = sha256(path)
         return self._digests[at]
 
-    def request(self, *, source: Path, output: Path, content: str, take: int) -> DropTask:
+    def request(
+        self, *, pairs: Sequence[tuple[Path, Path]], contents: Sequence[str], album: bool, take: int
+    ) -> DropTask | DropAlbumTask:
         """The request of a job."""
-        master = replace(self.task.master, source=source, output=output)
-        return replace(self.task, master=master, content=content, take=take)
+        master = self.task.master
+        if album:
+            work = AlbumTask(pairs=tuple(pairs), job=master.job, plugins=master.plugins, make_folder=True)
+            return DropAlbumTask(album=work, contents=tuple(contents), take=take)
+        ((source, output),), (content,) = pairs, contents
+        return replace(
+            self.task, master=replace(master, source=source, output=output), content=content, take=take
+        )
 
 
 class Planner:
@@ -105,11 +170,12 @@ class Planner:
     Args:
         ctx: of the command.
         typed: its parameters.
+        hooks: of whoever typed them.
     """
 
-    def __init__(self, ctx: click.Context, typed: Mapping[str, Any]) -> None:
-        self._ctx = ctx
-        self._options = {_long_name(option): option for option in (*MASTER_OPTIONS, template_option)}
+    def __init__(self, ctx: click.Context, typed: Mapping[str, Any], hooks: Hooks = Hooks()) -> None:
+        self._ctx, self._hooks = ctx, hooks
+        self._options = {_long_name(option): option for option in FOLDER_OPTIONS}
         names = [str(option.name) for option in self._options.values()]
         self._typed = {name: typed[name] for name in names}
 
@@ -124,7 +190,7 @@ class Planner:
         for key, setting in settings.items():
             values |= self._value(key, setting)
         try:
-            return _plan(values)
+            return _plan(values, self._hooks)
         except (TonmeisterError, click.UsageError) as error:
             if not settings:
                 raise
@@ -152,7 +218,7 @@ class Planner:
         for key, setting in settings.items():
             values |= self._value(key, setting)
             try:
-                _plan(values)
+                _plan(values, self._hooks)
             except (TonmeisterError, click.UsageError):
                 break
         return _refused(key, setting, getattr(error, "message", str(error)))
@@ -161,10 +227,11 @@ class Planner:
 _MEND = "Mend the file; what lies in its folder waits until then."
 
 
-def _plan(values: dict[str, Any]) -> FolderPlan:
+def _plan(values: dict[str, Any], hooks: Hooks) -> FolderPlan:
     from mastering.io.paths import check_readable
 
-    job, stems, plugins = asked({**values, "output": None, "album": False, "force": False})
+    webhook = hooks.check(values["webhook"])
+    job, stems, plugins = asked({**values, "output": None, "force": False})
     for reference in job.references:
         check_readable(reference)
     task = MasterTask(source=Path(), output=Path(), job=job, stems=stems, plugins=plugins, make_folder=True)
@@ -177,6 +244,8 @@ def _plan(values: dict[str, Any]) -> FolderPlan:
         template=values["name_template"] or DEFAULT_TEMPLATE,
         fields=fields,
         task=DropTask(master=task, content=""),
+        album=values["album"],
+        webhook=webhook,
     )
 
 

@@ -18,8 +18,9 @@ from typing import Any, Literal, TypeAlias
 
 from mastering.errors import EnvironmentProblem
 from mastering.watch.values import Signature
+from mastering.webhooks.message import Message
 
-__all__ = ["Ledger", "Move", "Row", "RowState"]
+__all__ = ["Ledger", "Move", "Row", "RowState", "ledger_name"]
 
 RowState: TypeAlias = Literal["open", "done", "failed", "void"]
 
@@ -30,6 +31,7 @@ CREATE TABLE IF NOT EXISTS works (
 CREATE INDEX IF NOT EXISTS works_by_state ON works (state);
 CREATE TABLE IF NOT EXISTS moves (
     source TEXT PRIMARY KEY, destination TEXT NOT NULL, signature TEXT NOT NULL, failure TEXT);
+CREATE TABLE IF NOT EXISTS messages (id TEXT PRIMARY KEY, url TEXT NOT NULL, body TEXT NOT NULL);
 """
 
 
@@ -42,9 +44,9 @@ class Row:
         take: how often it was begun before, for good reasons.
         state: "open", "done", "failed", or "void": to be begun anew.
         job: id; empty until it is submitted.
-        source: the file that is worked on, relative to the inbox.
-        signature: of that file.
-        output: the master.
+        source: the song or the album's folder, relative to the inbox.
+        signature: of that.
+        output: the master, or the folder of the masters.
     """
 
     key: str
@@ -78,8 +80,7 @@ class Ledger:
     """
 
     def __init__(self, folder: Path, inbox: Path) -> None:
-        name = hashlib.sha256(os.fsencode(os.path.realpath(inbox))).hexdigest()[:24]
-        path = folder / f"{name}.sqlite"
+        path = folder / f"{ledger_name(inbox)}.sqlite"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path, isolation_level=None, timeout=0.5)
@@ -145,6 +146,20 @@ class Ledger:
         """A move was made, or need not be made any more."""
         self._database.execute("DELETE FROM moves WHERE source = ?", (_text(move.source),))
 
+    def tell(self, message: Message) -> None:
+        """Write down a message that is to be handed to the outbox."""
+        values = (message.id, message.url, message.body)
+        self._database.execute("INSERT OR REPLACE INTO messages VALUES (?, ?, ?)", values)
+
+    def messages(self) -> list[Message]:
+        """Messages that the outbox may not have."""
+        rows = self._database.execute("SELECT id, url, body FROM messages ORDER BY rowid")
+        return [Message(id=row[0], url=row[1], body=row[2]) for row in rows]
+
+    def told(self, message: Message) -> None:
+        """The outbox has it."""
+        self._database.execute("DELETE FROM messages WHERE id = ?", (message.id,))
+
     @contextmanager
     def together(self) -> Iterator[None]:
         """All that is written in here, or nothing."""
@@ -155,6 +170,11 @@ class Ledger:
             self._database.execute("ROLLBACK")
             raise
         self._database.execute("COMMIT")
+
+
+def ledger_name(inbox: Path) -> str:
+    """What the files that belong to an inbox are called."""
+    return hashlib.sha256(os.fsencode(os.path.realpath(inbox))).hexdigest()[:24]
 
 
 def _row(values: tuple[Any, ...]) -> Row:

@@ -13,18 +13,41 @@ from mastering.codec import to_json
 from mastering.io.atomic import write_text_atomic
 from mastering.watch.ledger import Move
 from mastering.watch.names import free, shortened
-from mastering.watch.values import DONE, FAILED, Signature
+from mastering.watch.values import DONE, FAILED, Found, Item, Signature
 
 __all__ = ["ERROR_SUFFIX", "make", "planned"]
 
 ERROR_SUFFIX = ".error.json"
 
 
-def planned(inbox: Path, source: Path, signature: Signature, failure: Mapping[str, Any] | None) -> Move:
-    """Where a file will go: its folder is kept, a name that is taken gets " (2)"."""
-    wanted = Path(DONE if failure is None else FAILED) / source.parent / shortened(source.name)
-    destination = free(wanted, lambda path: os.path.lexists(inbox / path))
-    return Move(source=source, destination=destination, signature=signature, failure=failure)
+def planned(inbox: Path, item: Item, documents: Mapping[Path, Mapping[str, Any]] | None) -> list[Move]:
+    """Where a song or an album will go: its folder is kept, a name that is taken gets " (2)".
+
+    Args:
+        inbox: folder.
+        item: song or album.
+        documents: why it goes to failed/: for each song what its error file will say; None: to done/.
+    """
+    top = Path(DONE if documents is None else FAILED)
+    wanted = top / item.path.parent / shortened(item.path.name)
+    destination = free(wanted, lambda path: os.path.lexists(inbox / path), folder=item.is_album)
+    reasons = documents or {}
+    if not item.is_album:
+        return [_move(item.songs[0], destination, reasons)]
+    moves: dict[Path, Move] = {}
+    for found in (*item.songs, *item.beside):
+        path = free(destination / shortened(found.path.name), moves.__contains__)
+        moves[path] = _move(found, path, reasons)
+    return list(moves.values())
+
+
+def _move(found: Found, destination: Path, reasons: Mapping[Path, Mapping[str, Any]]) -> Move:
+    return Move(
+        source=found.path,
+        destination=destination,
+        signature=found.signature,
+        failure=reasons.get(found.path),
+    )
 
 
 def make(inbox: Path, move: Move) -> None:

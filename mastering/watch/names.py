@@ -68,12 +68,19 @@ def shortened(name: str) -> str:
     return os.fsdecode(raw[:room]).rstrip(" .") + suffix
 
 
-def free(path: Path, is_taken: Callable[[Path], bool]) -> Path:
-    """The path itself, or the first of "NAME (2)", "NAME (3)", ... that is not taken."""
+def free(path: Path, is_taken: Callable[[Path], bool], *, folder: bool = False) -> Path:
+    """The path itself, or the first of "NAME (2)", "NAME (3)", ... that is not taken.
+
+    Args:
+        path: what is wanted.
+        is_taken: says whether it can be had.
+        folder: a dot in its name begins no suffix.
+    """
     number, tried = 1, path
     while is_taken(tried):
         number += 1
-        tried = path.with_name(f"{path.stem} ({number}){path.suffix}")
+        name = f"{path.name} ({number})" if folder else f"{path.stem} ({number}){path.suffix}"
+        tried = path.with_name(name)
     return tried
 
 

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 from mastering.units import Range, check_ranges
 
-__all__ = ["DONE", "FAILED", "REPLACED", "SETTINGS_NAME", "Found", "Plan", "Setting", "Setup", "Signature"]
+__all__ = [
+    "DONE",
+    "FAILED",
+    "REPLACED",
+    "SETTINGS_NAME",
+    "Found",
+    "Item",
+    "Plan",
+    "Setting",
+    "Setup",
+    "Signature",
+    "Tell",
+]
 
 DONE = "done"
 FAILED = "failed"
@@ -29,6 +42,8 @@ class Setup:
         interval_s: between two looks.
         patience_s: how long a file that cannot be read, or ends too early, must have been the same
             before that is believed.
+        settle_s: how long an album must have been the same: copying a folder may pause between its files.
+        hold_s: before what failed for the machine's sake is tried again; twice as long each further time.
         most_open: jobs that are under way at a time; the rest waits in the inbox.
     """
 
@@ -37,6 +52,8 @@ class Setup:
     suffixes: frozenset[str]
     interval_s: Annotated[float, Range(0.05, 3_600.0, "s")] = 1.0
     patience_s: Annotated[float, Range(0.0, 3_600.0, "s")] = 10.0
+    settle_s: Annotated[float, Range(0.0, 3_600.0, "s")] = 5.0
+    hold_s: Annotated[float, Range(0.05, 3_600.0, "s")] = 10.0
     most_open: Annotated[int, Range(1, 10_000)] = 8
 
     def __post_init__(self) -> None:
@@ -74,6 +91,44 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """What becomes one job: a song, or a folder of songs as an album.
+
+    Args:
+        path: of the song or the folder, relative to the inbox.
+        songs: one, or all that lie in the folder, by name.
+        beside: what else lies in the album's folder and goes where the songs go: a cover, notes.
+        unfinished: names in the album's folder that say that somebody still writes.
+    """
+
+    path: Path
+    songs: tuple[Found, ...]
+    beside: tuple[Found, ...] = ()
+    unfinished: tuple[Path, ...] = ()
+
+    @property
+    def is_album(self) -> bool:
+        """A folder, not a song."""
+        return self.songs[0].path != self.path
+
+    @property
+    def signature(self) -> Signature:
+        """Of the song; for an album one that tells whether a song was changed, added or taken away."""
+        if not self.is_album:
+            return self.songs[0].signature
+        each = [(os.fsencode(song.path.name), song.signature) for song in self.songs]
+        return Signature(
+            size_bytes=sum(signature.size_bytes for _, signature in each),
+            mtime_ns=max(signature.mtime_ns for _, signature in each),
+            inode=_digest(repr(each).encode()),
+        )
+
+
+def _digest(text: bytes) -> int:
+    return int.from_bytes(hashlib.sha256(text).digest()[:7], "big")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """A value that a folder sets, and the file that says so."""
 
@@ -99,6 +154,31 @@ class Plan(Protocol):
         """Equal for equal settings and references."""
         ...
 
-    def request(self, *, source: Path, output: Path, content: str, take: int) -> Any:
-        """The request of a job that masters `source`, whose SHA-256 is `content`, for the take-th time."""
+    @property
+    def album(self) -> bool:
+        """Whether the songs of a folder are one piece of work."""
         ...
+
+    @property
+    def webhook(self) -> str | None:
+        """Who hears of it; None: nobody."""
+        ...
+
+    def request(
+        self, *, pairs: Sequence[tuple[Path, Path]], contents: Sequence[str], album: bool, take: int
+    ) -> Any:
+        """The request of a job.
+
+        Args:
+            pairs: song and master, absolute.
+            contents: SHA-256 of each song.
+            album: they are an album, even if it is only one.
+            take: for the how-manieth time.
+        """
+        ...
+
+
+class Tell(Protocol):
+    """Hears of what happens."""
+
+    def __call__(self, event: str, /, **fields: Any) -> None: ...
