@@ -28,11 +28,11 @@ def synthesise(path: Path, seed: int, duration_s: float) -> Path:
 
 
 def real_songs(count: int, folder: Path) -> tuple[str, list[Path]]:
-    """What they are, and so many files: recordings of 20 to 240 s, the longest first, or synthesised ones."""
+    """What they are, and so many files: recordings of 10 to 300 s, the longest first, or synthesised ones."""
     found = []
     for path in sorted(_MUSIC.rglob("*.ogg")):
         duration_s = soundfile.info(path).duration
-        if 20.0 <= duration_s <= 240.0:
+        if 10.0 <= duration_s <= 300.0:
             found.append((-duration_s, path))
     if len(found) < count:
         return "synthesised songs of 60 s", [

@@ -19,7 +19,7 @@ from mastering.jobs.executor import Executor
 from mastering.jobs.place import Place
 from mastering.jobs.service import Jobs
 
-__all__ = ["Batch", "overhead_ms", "speed"]
+__all__ = ["Batch", "batch", "overhead_ms", "ratios", "speed"]
 
 _SHORT_S = 5.0
 _SHORT_COUNT = 12
@@ -65,10 +65,10 @@ def speed(songs: int, repeats: int, executors: Sequence[str]) -> str:
     for (executor, workers), runs in batches.items():
         start_s, work_s, busy = (_median(runs, name) for name in ("start_s", "work_s", "busy_percent"))
         lines.append(f"| {executor} | {workers} | {start_s:.1f} | {work_s:.1f} | {busy:.0f} |")
-    return "\n".join([*lines, "", *_ratios(batches)])
+    return "\n".join([*lines, "", *ratios(batches)])
 
 
-def _ratios(batches: dict[tuple[str, int], list[Batch]]) -> list[str]:
+def ratios(batches: dict[tuple[str, int], list[Batch]]) -> list[str]:
     def work_s(executor: str, workers: int) -> float:
         return _median(batches[executor, workers], "work_s")
 

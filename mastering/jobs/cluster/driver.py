@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
-from mastering.errors import TonmeisterError
+from mastering.errors import EnvironmentProblem, TonmeisterError
 from mastering.failure import describe
 from mastering.jobs.cluster.connect import connect
 from mastering.jobs.cluster.messages import (
@@ -37,7 +37,7 @@ from mastering.jobs.cluster.messages import (
 from mastering.jobs.cluster.nodes import Roll, on_node
 from mastering.jobs.cluster.probe import Probe
 from mastering.jobs.cluster.seats import Close, Open, Seat, Seats, Shape
-from mastering.jobs.executor import ENDED_BY_US, worker_died
+from mastering.jobs.executor import ENDED_BY_US, RESOURCE_ABSENT, worker_died
 from mastering.jobs.worker import Order, Work, take_one_thread, work
 
 __all__ = ["Worker", "drive"]
@@ -132,6 +132,12 @@ class _Driver:
                 self._roll.look()
             if self._roll.unfit:
                 raise self._roll.unfit[0]
+            if not self._roll.fit:
+                raise EnvironmentProblem(
+                    "no node of the Ray cluster has a core to work with",
+                    hint="Add one: `ray start --address=HOST:PORT` without --num-cpus=0.",
+                    code=RESOURCE_ABSENT,
+                )
             threading.Thread(target=self._read, daemon=True).start()
             self._tell_nodes()
             while not isinstance(event := self._next(), Stop):

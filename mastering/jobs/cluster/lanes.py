@@ -56,7 +56,8 @@ class RayLanes:
         tell: Callable[[str], None] = _ignore,
     ) -> None:
         _check(address)
-        self._lanes, self._address, self._folder, self._tell = dict(lanes), address, folder, tell
+        self._lanes = {**(DEFAULT_LANES if address is None else {}), **_given(lanes)}
+        self._address, self._folder, self._tell = address, folder, tell
         self._lock = threading.Lock()
         self._stopped = False
         self._mending = False
@@ -68,11 +69,8 @@ class RayLanes:
         """Lane -> how many; separations get a GPU each where there are some, else one for each node."""
         nodes = self._link.nodes
         cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
-        bears = {"short": cpus, "long": gpus or len(nodes)}
-        return {
-            lane: max(1, min(self._lanes.get(lane) or most, cpus))
-            for lane, most in {**dict.fromkeys(self._lanes, cpus), **bears}.items()
-        }
+        wanted = {"short": cpus, "long": gpus or len(nodes), **self._lanes}
+        return {lane: max(1, min(count, cpus)) for lane, count in wanted.items()}
 
     def check(self, needs: Needs) -> None:
         """Refuse what no node can ever do, as far as nodes are known."""
@@ -100,11 +98,10 @@ class RayLanes:
         self._link.stop()
 
     def _connect(self) -> Link:
-        counts = [self._lanes.get(lane) or most for lane, most in DEFAULT_LANES.items()]
         return Link(
             self._address,
             self._folder,
-            cpus=sum(counts),
+            cpus=sum(self._lanes.values()),
             memory_mb=machine.memory_mb(),
             tell=self._tell,
             lost=self._mend,
@@ -118,20 +115,25 @@ class RayLanes:
         threading.Thread(target=self._connect_again, daemon=True).start()
 
     def _connect_again(self) -> None:
+        if not self._tried_s:
+            self._tell("the Ray cluster is lost; trying to reach it again")
+        self._tried_s = time.monotonic()
         try:
-            if not self._tried_s:
-                self._tell("the Ray cluster is lost; trying to reach it again")
             link = self._connect()
-            with self._lock:
-                old, self._link = self._link, link
-                stopped = self._stopped
-            (link if stopped else old).stop()
-            self._tell("the Ray cluster is there again")
-            self._tried_s = 0.0
-        except TonmeisterError:
-            self._tried_s = time.monotonic()
+        except (TonmeisterError, OSError):
+            return  # the next attempt tries again
         finally:
             self._mending = False
+        with self._lock:
+            old, self._link = self._link, link
+            stopped = self._stopped
+        (link if stopped else old).stop()
+        self._tried_s = 0.0
+        self._tell("the Ray cluster is there again")
+
+
+def _given(lanes: Mapping[str, int | None]) -> dict[str, int]:
+    return {lane: count for lane, count in lanes.items() if count is not None}
 
 
 def _check(address: str | None) -> None:

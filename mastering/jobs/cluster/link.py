@@ -131,7 +131,8 @@ class Link:
         except BaseException:
             self._destroy()
             raise
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def start(self, order: Order) -> Attempt:
         """Hand an attempt over."""
@@ -149,6 +150,9 @@ class Link:
         self._stopping = True
         self._send(Stop())
         self._process.join(_STOP_S)
+        if self._process.is_alive():
+            self._process.kill()
+        self._reader.join(_STOP_S)
         self._destroy()
         self._conclude_all(ENDED_BY_US)
 

@@ -13,8 +13,8 @@ from mastering.jobs.locks import is_locked, lock
 __all__ = ["Session"]
 
 _PREFIX = "tonmeister-ray-"
-_LONGEST = 30
-"""Characters of the folder above: a socket's whole path may have 107, and Ray takes 70 of them."""
+_LONGEST = 16
+"""Characters of the folder above: a socket's whole path may have 103 on some systems, and Ray takes 63."""
 
 
 class Session:
