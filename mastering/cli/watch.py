@@ -13,16 +13,14 @@ import click
 from mastering.cli.app import Command
 from mastering.cli.executors import executor_options, opened_executor
 from mastering.cli.jobs import database_option, folder_option, open_jobs
-from mastering.cli.watch_plan import FOLDER_OPTIONS, Hooks, Planner
+from mastering.cli.watch_hooks import Hooks, sending
+from mastering.cli.watch_plan import FOLDER_OPTIONS, Planner
 from mastering.errors import EnvironmentProblem, ParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from mastering.cli.signals import Interrupts
     from mastering.cli.watch_log import Log
     from mastering.watch.watcher import Watcher
-    from mastering.webhooks.sender import Sender
     from mastering.webhooks.signing import Secret
 
 __all__ = ["command"]
@@ -190,7 +188,9 @@ def _watch(
         )
         ledger = stack.enter_context(Ledger(jobs.place.folder / "watch", inbox))
         hooks = jobs.place.folder / "webhooks" / f"{ledger_name(inbox)}.sqlite"
-        sender = stack.enter_context(_sending(hooks, secret, log, options))
+        sender = stack.enter_context(
+            sending(hooks, secret, log, allow_private=options["webhook_allow_private"])
+        )
         tell = stack.enter_context(Notifier(log)) if options["notify"] else log
         waker = stack.enter_context(Waker(inbox))
         stack.enter_context(jobs.running(executor=workers))
@@ -213,32 +213,6 @@ def _watch(
             log.close()
             log("stopped", **_totals(watcher))
     return 1 if watcher.totals.failed or watcher.is_kept_waiting else 0
-
-
-@contextlib.contextmanager
-def _sending(
-    path: Path, secret: Secret | None, log: Callable[..., None], options: dict[str, Any]
-) -> Iterator[Sender | None]:
-    """Sends messages, those that are left from before too; None without a secret."""
-    if secret is None:
-        if path.exists():
-            _tell_of_left(path, log)
-        yield None
-        return
-    from mastering.webhooks.outbox import Outbox
-    from mastering.webhooks.sender import Sender
-
-    allow_private = options["webhook_allow_private"]
-    with Outbox(path) as outbox, Sender(outbox, secret, allow_private=allow_private, tell=log) as sender:
-        yield sender
-
-
-def _tell_of_left(path: Path, log: Callable[..., None]) -> None:
-    from mastering.webhooks.outbox import Outbox
-
-    with Outbox(path) as outbox:
-        if left := outbox.count():
-            log("webhook_waits", count=left, message="there is no secret to sign them with")
 
 
 def _work(watcher: Watcher, waker: Any, log: Log, interrupts: Interrupts, *, once: bool) -> None:

@@ -13,12 +13,13 @@ import click
 from mastering.cli.master import asked
 from mastering.cli.master import command as master_command
 from mastering.cli.tasks import AlbumTask, MasterTask
+from mastering.cli.watch_hooks import Hooks
 from mastering.cli.watch_task import DropAlbumTask, DropTask
 from mastering.errors import ParameterError, TonmeisterError
 from mastering.watch.names import DEFAULT_TEMPLATE, check_template
 from mastering.watch.values import Setting, Signature
 
-__all__ = ["FOLDER_OPTIONS", "FolderPlan", "Hooks", "Planner"]
+__all__ = ["FOLDER_OPTIONS", "FolderPlan", "Planner"]
 
 _NOT_HERE = frozenset(
     (
@@ -81,39 +82,6 @@ FOLDER_OPTIONS: list[click.Parameter] = [
 """What may be typed for all folders, or set for one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hooks:
-    """What the operator of the program says about webhooks, and no folder may.
-
-    Args:
-        signed: there is a secret.
-        allow_private: addresses of the own network are allowed.
-    """
-
-    signed: bool = False
-    allow_private: bool = False
-
-    def check(self, url: str | None) -> str | None:
-        """A webhook's URL that may be used; None for none.
-
-        Raises:
-            ParameterError: it may not.
-        """
-        from mastering.webhooks.signing import VARIABLE
-        from mastering.webhooks.target import target_of
-
-        if not url:
-            return None
-        target_of(url, allow_private=self.allow_private)
-        if not self.signed:
-            raise ParameterError(
-                "a webhook needs a secret to sign with",
-                hint=f"Put one into a file for --webhook-secret-file, or into ${VARIABLE}.",
-                code="webhook_secret",
-            )
-        return url
-
-
 def _long_name(option: click.Parameter) -> str:
     return max(option.opts, key=len).lstrip("-").replace("-", "_")
 
@@ -173,7 +141,7 @@ class Planner:
         hooks: of whoever typed them.
     """
 
-    def __init__(self, ctx: click.Context, typed: Mapping[str, Any], hooks: Hooks = Hooks()) -> None:
+    def __init__(self, ctx: click.Context, typed: Mapping[str, Any], hooks: Hooks) -> None:
         self._ctx, self._hooks = ctx, hooks
         self._options = {_long_name(option): option for option in FOLDER_OPTIONS}
         names = [str(option.name) for option in self._options.values()]

@@ -3,7 +3,8 @@
 values      Setup, Signature, Found, Item, Plan: values and what the program around it gives
 scan        one look into the inbox
 stability   what has been the same for how long
-names       names of outputs by template, free names
+names       names by template, free names
+outputs     where masters go
 folders     settings of a folder, inherited from those above it
 ledger      Ledger: what is worked on, about to be moved, and to be told, in SQLite
 inbox       Inbox: what lies there, what is ready, what is said about the rest

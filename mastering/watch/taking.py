@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import time
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +16,7 @@ from mastering.watch.claims import Claim, Claims
 from mastering.watch.inbox import Inbox
 from mastering.watch.leaving import Leaving
 from mastering.watch.ledger import Ledger, Row
-from mastering.watch.names import free, output_name
+from mastering.watch.outputs import output_of, pairs_of
 from mastering.watch.scan import item_at
 from mastering.watch.values import Item, Plan, Setup, Signature, Tell
 
@@ -141,7 +138,7 @@ class Taking:
         return True
 
     def _submit(self, item: Item, plan: Plan, contents: Sequence[str], row: Row, *, new: bool) -> None:
-        pairs = self._pairs(item, plan, row.output)
+        pairs = pairs_of(self._setup.inbox, item, plan, row.output)
         while True:
             self._ledger.put(row)
             request = plan.request(pairs=pairs, contents=contents, album=item.is_album, take=row.take)
@@ -170,47 +167,8 @@ class Taking:
             job="",
             source=item.path,
             signature=item.signature,
-            output=self._output(item, plan),
+            output=output_of(self._setup.outbox, item, plan, self._ledger.open_rows()),
         )
-
-    def _output(self, item: Item, plan: Plan) -> Path:
-        """A name for the master, or for the folder of the masters, that nobody has."""
-        named = {_folded(row.output) for row in self._ledger.open_rows()}
-        if item.is_album:
-            path = self._setup.outbox / item.path
-            return free(path, lambda one: _folded(one) in named or _is_used(one), folder=True)
-        path = self._setup.outbox / item.path.parent / _name(item.songs[0].path, item, plan)
-        return free(path, lambda one: _folded(one) in named or _is_there(one))
-
-    def _pairs(self, item: Item, plan: Plan, output: Path) -> list[tuple[Path, Path]]:
-        if not item.is_album:
-            return [(self._setup.inbox / item.path, output)]
-        named: set[str] = set()
-        pairs = []
-        for song in item.songs:
-            wanted = output / _name(song.path, item, plan)
-            path = free(wanted, lambda one: _folded(one.with_suffix("")) in named)
-            named.add(_folded(path.with_suffix("")))  # recipes and reports have no other suffix
-            pairs.append((self._setup.inbox / song.path, path))
-        return pairs
-
-
-def _name(song: Path, item: Item, plan: Plan) -> str:
-    mtime_ns = next(found.signature.mtime_ns for found in item.songs if found.path == song)
-    fields = {
-        **plan.fields,
-        "stem": song.stem,
-        "folder": song.parent.name,
-        "date": _date(mtime_ns / 1e9),
-    }
-    return output_name(plan.template, fields)
-
-
-def _date(changed_s: float) -> str:
-    try:
-        return time.strftime("%Y-%m-%d", time.localtime(changed_s))
-    except (OverflowError, OSError, ValueError):  # a time that no calendar has
-        return "0000-00-00"
 
 
 def _whole(item: Item, blamed: dict[Path, Failure]) -> Failure:
@@ -229,22 +187,3 @@ def _whole(item: Item, blamed: dict[Path, Failure]) -> Failure:
 def _key(item: Item, contents: Sequence[str], identity: str) -> str:
     what = "\0".join(("album", *contents)) if item.is_album else contents[0]
     return hashlib.sha256("\0".join((what, repr(str(item.path.parent)), identity)).encode()).hexdigest()
-
-
-def _folded(path: Path) -> str:
-    """Equal for names that some system takes for the same."""
-    return unicodedata.normalize("NFC", str(path)).casefold()
-
-
-def _is_there(output: Path) -> bool:
-    """A master of that name, or what lies beside one."""
-    beside = (output.with_suffix(suffix) for suffix in (".recipe.json", ".report.html"))
-    return os.path.lexists(output) or any(map(os.path.lexists, beside))
-
-
-def _is_used(folder: Path) -> bool:
-    """Something of that name is there, and it is no empty folder."""
-    try:
-        return any(folder.iterdir())
-    except OSError:
-        return os.path.lexists(folder)

@@ -22,7 +22,8 @@ import pytest
 from mastering.cli.inputs import AUDIO_SUFFIXES
 from mastering.cli.job_kinds import KINDS
 from mastering.cli.watch import command
-from mastering.cli.watch_plan import Hooks, Planner
+from mastering.cli.watch_hooks import Hooks
+from mastering.cli.watch_plan import Planner
 from mastering.io.files import probe
 from mastering.jobs.model import Retries
 from mastering.jobs.place import Place

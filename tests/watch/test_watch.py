@@ -108,6 +108,7 @@ def test_settings_that_are_refused(drop: Drop, text: str, why: str) -> None:
     import click
 
     from mastering.cli.watch import command
+    from mastering.cli.watch_hooks import Hooks
     from mastering.cli.watch_plan import Planner
     from mastering.errors import TonmeisterError
     from mastering.watch.folders import Folders
@@ -117,7 +118,9 @@ def test_settings_that_are_refused(drop: Drop, text: str, why: str) -> None:
     path.write_text(text)
     ctx = command.make_context("watch", [str(drop.inbox), "--output", str(drop.outbox)])
     with click.Context(command), pytest.raises(TonmeisterError) as caught:
-        Folders(drop.inbox, Planner(ctx, ctx.params)).plan(look(drop.inbox, frozenset()).guides_of(Path()))
+        Folders(drop.inbox, Planner(ctx, ctx.params, Hooks())).plan(
+            look(drop.inbox, frozenset()).guides_of(Path())
+        )
     assert caught.value.message.startswith(f"{path}: ")
     assert why in caught.value.message
 
