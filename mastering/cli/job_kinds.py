@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from mastering.cli.catalogue.task import BatchTask, about_batch, run_batch
 from mastering.cli.plugins.render_task import RenderTask
 from mastering.cli.plugins.rendering import Rendering
 from mastering.cli.stems.remix_task import RemixTask
@@ -103,6 +104,7 @@ KINDS = Kinds(
     [
         _kind("master", MasterTask, run_masters, about_master),
         _kind("drop", DropTask, run_drop, about_drop),
+        _kind("batch", BatchTask, run_batch, about_batch),
         _kind("album", AlbumTask, run_masters, about_album),
         _kind("apply", ApplyTask, run_masters, about_apply),
         _kind("stems", StemsTask, run_one, about_stems),
@@ -110,4 +112,4 @@ KINDS = Kinds(
         _kind("render", RenderTask, run_one, about_render),
     ]
 )
-"""By the names of their commands; "drop" is a master of `watch`."""
+"""By the names of their commands; "drop" is a master of `watch`, "batch" one of a catalogue."""

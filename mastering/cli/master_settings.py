@@ -73,6 +73,7 @@ class MasterSettings:
     ) -> None:
         self._ctx, self._hint = ctx, hint
         self._options = {long_name(option): option for option in options}
+        self._underlaid: dict[str, Any] = {}
         self.typed = {str(option.name): typed[str(option.name)] for option in options}
 
     @property
@@ -80,13 +81,31 @@ class MasterSettings:
         """What may be set, by its long name."""
         return tuple(self._options)
 
-    def typed_plain(self) -> dict[str, Any]:
-        """What was typed and is no default, as a file would set it."""
-        return {
-            name: _plain(self.typed[str(option.name)])
+    def plain(self) -> dict[str, Any]:
+        """What was typed, or underlaid, and is no default, as a file would set it."""
+        return self._underlaid | {
+            name: _plain(self.typed[str(option.name)], is_file=option.name in _FILES)
             for name, option in self._options.items()
-            if self._ctx.get_parameter_source(str(option.name)) is click.core.ParameterSource.COMMANDLINE
+            if self._is_typed(option)
         }
+
+    def underlay(self, settings: Mapping[str, Any]) -> None:
+        """Take settings, as `plain` gave them, for typed where nothing else was.
+
+        Raises:
+            ParameterError: one that is not known, or is refused.
+        """
+        self._underlaid = dict(settings)
+        for name, value in settings.items():
+            option = self._options.get(name)
+            if option is None or not self._is_typed(option):
+                self.typed |= self.value(
+                    name, Given(value=value, where="the settings of the record", folder="")
+                )
+
+    def _is_typed(self, option: click.Parameter) -> bool:
+        source = self._ctx.get_parameter_source(str(option.name))
+        return source is click.core.ParameterSource.COMMANDLINE
 
     def value(self, key: str, given: Given) -> dict[str, Any]:
         """The parameter that a setting sets.
@@ -138,7 +157,10 @@ def _text(option: click.Parameter, given: Given, item: Any) -> str:
     return str(Path(given.folder, str(item)))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, *, is_file: bool) -> Any:
+    """As a file sets it; files by whole paths, because it may be read from elsewhere."""
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_plain(item, is_file=is_file) for item in value]
+    if is_file and value is not None and not is_url(str(value)):
+        return str(Path(value).absolute())
     return str(value) if isinstance(value, Path) else value

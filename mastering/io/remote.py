@@ -4,13 +4,14 @@ Objects are found, fetched and read here; `remote_publish` writes them. A `file:
 other: see `local_path`. Listings are never cached, because what lies elsewhere changes.
 
 Codes of the errors raised: remote_protocol, remote_library, remote_password, remote_missing,
-remote_credentials, remote_unreachable, remote_failed; file_missing, input_replaced.
+remote_credentials, remote_unreachable, remote_failed, disk_full; file_missing, input_replaced.
 """
 
 from __future__ import annotations
 
 import contextlib
 import difflib
+import errno
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ __all__ = [
     "joined",
     "local_path",
     "look",
+    "open_object",
     "read_bytes",
     "told",
     "version_of",
@@ -47,6 +49,7 @@ _UNREACHABLE = frozenset(
         *("ServerTimeoutError", "ConnectionError", "TimeoutError", "FSTimeoutError", "gaierror"),
     )
 )
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _REFUSED = frozenset(("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "PermissionError"))
 _S3_SETTINGS = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 2}}
 
@@ -188,6 +191,13 @@ def fetch(url: str, path: Path, *, version: str, progress: Progress = lambda sha
         _check(url, look(url).version, version)
 
 
+def open_object(url: str, *, block_bytes: int) -> Any:
+    """An object as a file for reading, which fetches the blocks that are asked for; raises as `look`."""
+    fs, path = filesystem_of(url)
+    with told(url):
+        return fs.open(path, "rb", block_size=block_bytes, cache_type="bytes")
+
+
 def read_bytes(url: str) -> bytes:
     """A whole small object; raises what `look` raises."""
     fs, path = filesystem_of(url)
@@ -269,6 +279,12 @@ def callback_of(progress: Progress) -> Any:
 
 def _problem(url: str, error: Exception) -> TonmeisterError:
     names = {kind.__name__ for kind in type(error).__mro__}
+    if getattr(error, "errno", None) in _FULL:
+        return EnvironmentProblem(
+            f"{url}: there is no room to fetch it ({_line(error)})",
+            hint="Free some space, or set TMPDIR to another disk.",
+            code="disk_full",
+        )
     if isinstance(error, FileNotFoundError):
         return EnvironmentProblem(
             f"{url}: it is not there ({_line(error)})",
