@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mastering.cli.app import Command
 from mastering.cli.jobs import database_option, open_jobs
-from mastering.cli.master_settings import MasterSettings, long_name, master_options
+from mastering.cli.master_settings import MasterSettings, master_options
 from mastering.cli.watch_plan import template_option
 from mastering.errors import EnvironmentProblem, ParameterError
-from mastering.report.wording import clean, number
+from mastering.report.wording import clean
 
 if TYPE_CHECKING:
     from mastering.cli.catalogue.estimate import Estimate, Price
-    from mastering.cli.catalogue.inputs import Asked
     from mastering.cli.catalogue.outbox import Outbox
-    from mastering.cli.catalogue.plan import Work
-    from mastering.cli.catalogue.record import Entry, Record
     from mastering.cli.catalogue.rows import Bad
-    from mastering.cli.catalogue.run import Run, Tally
-    from mastering.cli.progress import Board
+    from mastering.cli.catalogue.session import Catalogue
     from mastering.jobs.service import Jobs
 
 __all__ = ["command"]
-
-_STEP_S = 0.2
 
 _EPILOG = """\b
 Examples:
@@ -92,36 +84,27 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     command again, or `tonmeister batch OUTBOX/batch.json`, goes on: what is done and still there is not done
     again; new and changed inputs, and lost or changed masters, are.
     """
+    from mastering.cli.catalogue.estimate import refuse_without_room
     from mastering.cli.catalogue.outbox import Outbox
 
-    price = _price(options)
+    price, workers = _price(options), _workers(options)
     outbox = Outbox(_outbox(options))
-    with _ready(ctx, outbox, options) as ready:
-        if ready.bad:
-            _tell_bad(ready.bad)
-            ctx.exit(2)
-        with open_jobs(options["database"]) as jobs:
-            judged = _estimate(ready, jobs, price, options)
-            if options["only_estimate"]:
-                _tell_estimate(judged, options)
-                return
-            with _alone(outbox, jobs):
-                code = _master(ctx, ready, jobs, judged, options)
+    catalogue, bad = _catalogue(ctx, outbox, options)
+    if bad:
+        _tell_bad(bad)
+        ctx.exit(2)
+    with open_jobs(options["database"]) as jobs:
+        judged = _estimate(catalogue, jobs, workers, price)
+        if options["only_estimate"]:
+            _tell_estimate(judged, as_json=options["as_json"])
+            return
+        refuse_without_room(judged, outbox)
+        with _alone(outbox, jobs), _running(jobs, workers):
+            code = _master(ctx, catalogue, judged, jobs, options)
     ctx.exit(code)
 
 
 command.params[-3:-3] = [*_OPTIONS, template_option]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ready:
-    """What stands before the run."""
-
-    asked: Asked
-    works: list[Work]
-    bad: list[Bad]
-    outbox: Outbox
-    record: Record
 
 
 def _price(options: Mapping[str, Any]) -> Price | None:
@@ -155,29 +138,25 @@ def _outbox(options: Mapping[str, Any]) -> str:
     return str(given) if is_url(given) else str(local_path(given))
 
 
-@contextlib.contextmanager
-def _ready(ctx: click.Context, outbox: Outbox, options: Mapping[str, Any]) -> Iterator[_Ready]:
-    """The songs and what is known of them.
+def _catalogue(ctx: click.Context, outbox: Outbox, options: Mapping[str, Any]) -> tuple[Catalogue, list[Bad]]:
+    """The songs with what is known of them, and what is wrong with them.
 
     Raises:
         TonmeisterError: an input or the outbox cannot be used, or what was typed is refused.
+        click.UsageError: options that contradict each other.
     """
     from mastering.cli.catalogue.inputs import gather
     from mastering.cli.catalogue.plan import plan
     from mastering.cli.catalogue.record import Record
+    from mastering.cli.catalogue.session import Catalogue
 
-    kinds = {
-        long_name(option): "flag" if option.is_flag else "several" if option.multiple else ""
-        for option in [*_OPTIONS, template_option]
-        if isinstance(option, click.Option)
-    }
-    asked = gather(options["inputs"], outbox, kinds, albums=options["album"])
     settings = MasterSettings(ctx, options, [*_OPTIONS, template_option], hint=_MEND)
+    asked = gather(options["inputs"], outbox, settings.kinds, albums=options["album"])
     settings.underlay(asked.settings)
     outbox.list()
     record = Record(outbox, settings.plain())
     works, bad = plan(asked, settings, outbox, record)
-    yield _Ready(asked=asked, works=works, bad=bad, outbox=outbox, record=record)
+    return Catalogue(works=works, outbox=outbox, record=record, found=asked.found), bad
 
 
 def _tell_bad(bad: Sequence[Bad]) -> None:
@@ -186,37 +165,43 @@ def _tell_bad(bad: Sequence[Bad]) -> None:
     click.echo("       Nothing was begun. Correct these, then run it again.", err=True)
 
 
-def _lanes(options: Mapping[str, Any]) -> dict[str, int]:
+def _workers(options: Mapping[str, Any]) -> dict[str, int]:
+    """Lane -> how many songs at a time."""
     from mastering.jobs.lanes import DEFAULT_LANES
 
     return {lane: options["jobs"] or count for lane, count in DEFAULT_LANES.items()}
 
 
-def _estimate(ready: _Ready, jobs: Jobs, price: Price | None, options: Mapping[str, Any]) -> Estimate:
-    from mastering.cli.catalogue.estimate import estimate, refuse_without_room
+def _estimate(catalogue: Catalogue, jobs: Jobs, workers: Mapping[str, int], price: Price | None) -> Estimate:
+    from mastering.cli.catalogue.estimate import estimate
     from mastering.cli.catalogue.rates import from_history
 
-    judged = estimate(
-        ready.works,
-        ready.record,
-        ready.outbox,
-        ready.asked.found,
-        workers=_lanes(options),
+    return estimate(
+        catalogue.works,
+        catalogue.record,
+        catalogue.outbox,
+        catalogue.found,
+        workers=workers,
         history=from_history(jobs),
         price=price,
     )
-    refuse_without_room(judged, ready.outbox)
-    return judged
 
 
-def _tell_estimate(judged: Estimate, options: Mapping[str, Any]) -> None:
+def _tell_estimate(judged: Estimate, *, as_json: bool) -> None:
     from mastering.cli.catalogue.estimate import sentences
     from mastering.cli.documents import write
 
-    if options["as_json"]:
+    if as_json:
         write({"schema": 1, "estimate": judged})
-        return
-    click.echo("\n".join(sentences(judged)))
+    else:
+        click.echo("\n".join(sentences(judged)))
+
+
+@contextlib.contextmanager
+def _running(jobs: Jobs, workers: Mapping[str, int]) -> Iterator[None]:
+    """While this is open this process works on what is queued."""
+    with jobs.running(lanes=workers):
+        yield
 
 
 @contextlib.contextmanager
@@ -246,175 +231,30 @@ def _alone(outbox: Outbox, jobs: Jobs) -> Iterator[None]:
 
 
 def _master(
-    ctx: click.Context, ready: _Ready, jobs: Jobs, judged: Estimate, options: Mapping[str, Any]
+    ctx: click.Context,
+    catalogue: Catalogue,
+    judged: Estimate,
+    jobs: Jobs,
+    options: Mapping[str, Any],
 ) -> int:
     """Master all; gives the exit code."""
-    from mastering.cli.catalogue.estimate import sentences
+    from mastering.cli.catalogue.session import Session
+    from mastering.cli.job_kinds import KINDS
     from mastering.cli.progress import open_board
-    from mastering.codec import to_plain
 
     quiet = options["quiet"] or options["as_json"]
-    record, outbox = ready.record, ready.outbox
-    record.begin(_first_entries(ready))
-    record.facts["estimate"] = to_plain(judged)
-    record.write("running", {})
-    began_s = time.monotonic()
-    with open_board(quiet=quiet) as board, _running(jobs, _lanes(options)):
-        if not quiet:
-            for text in sentences(judged):
-                board.write(text)
-        run = _run(ready, jobs, board, options, quiet=quiet)
-        state = "interrupted"
-        try:
-            while not run.finished:
-                ctx.obj.raise_if_received()
-                run.step()
-                _tell_progress(run, board, judged, began_s)
-                if record.due:
-                    _write(record, outbox, "running", run.tally, judged, began_s)
-                if not run.finished:
-                    time.sleep(_STEP_S)
-            state = "finished"
-        finally:
-            _write(record, outbox, state, run.tally, judged, began_s)
-            if not quiet:
-                board.write(_end(run.tally, judged, began_s, state, outbox))
-    if options["as_json"]:
-        click.echo(record.text(state), nl=False)
-    return 1 if run.tally.failed else 0
-
-
-@contextlib.contextmanager
-def _running(jobs: Jobs, lanes: Mapping[str, int]) -> Iterator[None]:
-    """While this is open this process works on what is queued."""
-    with jobs.running(lanes=lanes):
-        yield
-
-
-def _first_entries(ready: _Ready) -> Iterator[Entry]:
-    """What an earlier run knew of each song, until it is known better."""
-    from dataclasses import replace
-
-    from mastering.cli.catalogue.record import Entry
-
-    for work in ready.works:
-        for song in work.songs:
-            row, before = song.row, ready.record.before(song.output)
-            own: dict[str, Any] = {"input": row.input, "album": row.album, "settings": row.settings}
-            if before is None or before.input != row.input:
-                files = before.files if before is not None else ()
-                yield Entry(output=song.output, files=files, **own)
-            else:
-                state = before.state if before.state in ("done", "failed") else "waiting"
-                yield replace(before, state=state, **own)
-
-
-def _run(ready: _Ready, jobs: Jobs, board: Board, options: Mapping[str, Any], *, quiet: bool) -> Run:
-    from mastering.cli.catalogue.ready import Readier
-    from mastering.cli.catalogue.run import Run
-    from mastering.cli.job_kinds import KINDS
-
-    workers = sum(_lanes(options).values())
-    songs = sum(len(work.songs) for work in ready.works)
-
-    def say(entry: Entry, how: str) -> None:
-        if how == "failed" and entry.problem is not None:
-            message = entry.problem.message
-            where = "" if message.startswith(entry.input) else f"{entry.input}: "
-            board.write(clean(f"Error: {where}{message}"))
-            if entry.problem.hint:
-                board.write(clean(f"       {entry.problem.hint}"))
-        elif how == "mastered" and not quiet:
-            board.write(clean(f"[{run.tally.settled} of {songs}] {_line(entry)}"))
-
-    run = Run(
-        ready.works,
-        jobs=jobs,
-        kinds=KINDS,
-        readier=Readier(ready.outbox, ready.record, ready.asked.found, threads=min(8, max(2, workers))),
-        outbox=ready.outbox,
-        record=ready.record,
-        board=board,
-        say=say,
-        most_open=4 * workers + 8,
-        retry_failed=options["retry_failed"],
-    )
-    return run
-
-
-def _line(entry: Entry) -> str:
-    def level(value: float | None) -> str:
-        return "silent" if value is None else number(value)
-
-    missed = f"; missed: {', '.join(entry.missed)}" if entry.missed else ""
-    return (
-        f"{entry.output}: {level(entry.lufs_before)} -> {level(entry.lufs_after)} LUFS, "
-        f"{level(entry.true_peak_dbtp)} dBTP{missed}"
-    )
-
-
-def _tell_progress(run: Run, board: Board, judged: Estimate, began_s: float) -> None:
-    from mastering.cli.catalogue.estimate import span
-
-    tally = run.tally
-    whole = judged.songs + judged.done_before
-    share = tally.settled / whole if whole else 1.0
-    left = ""
-    if tally.audio_s > 0.0 and judged.audio_s > tally.audio_s:
-        elapsed_s = time.monotonic() - began_s
-        left = f", {span(elapsed_s * (judged.audio_s / tally.audio_s - 1.0))} left"
-    failed = f", {tally.failed} failed" if tally.failed else ""
-    board.overall(f"{tally.settled} of {whole}{failed}{left}", share)
-
-
-def _write(
-    record: Record, outbox: Outbox, state: str, tally: Tally, judged: Estimate, began_s: float
-) -> None:
-    from mastering.cli.catalogue.estimate import span
-    from mastering.cli.catalogue.summary import CSV_NAME, HTML_NAME, csv_text, html_text
-
-    elapsed_s = time.monotonic() - began_s
-    record.facts["actual"] = {
-        "mastered": tally.mastered,
-        "known": tally.known,
-        "failed": tally.failed,
-        "wall_s": round(elapsed_s, 2),
-        "worker_s": round(tally.worker_s, 2),
-        "audio_s": round(tally.audio_s, 2),
-    }
-    entries = record.all
-    states = [entry.state for entry in entries]
-    done, failed = states.count("done"), states.count("failed")
-    verdict = f"{done} of {len(entries)} done" + (f", {failed} failed" if failed else "")
-    if state != "finished":
-        verdict += f" ({state})"
-    facts = [
-        ("Audio mastered", span(tally.audio_s)),
-        ("Time", f"{span(elapsed_s)} (estimated {span(judged.wall_s)})"),
-        ("Work", f"{span(tally.worker_s)} (estimated {span(judged.worker_s)})"),
-    ]
-    record.write(
-        state,
-        {
-            CSV_NAME: csv_text(entries).encode("utf-8", "backslashreplace"),
-            HTML_NAME: html_text(entries, outbox, verdict, facts).encode("utf-8", "backslashreplace"),
-        },
-    )
-
-
-def _end(tally: Tally, judged: Estimate, began_s: float, state: str, outbox: Outbox) -> str:
-    from mastering.cli.catalogue.estimate import span
-    from mastering.cli.catalogue.summary import HTML_NAME
-
-    known = f", {tally.known} known before" if tally.known else ""
-    failed = f", {tally.failed} failed" if tally.failed else ""
-    text = f"{tally.mastered} mastered{known}{failed} in {span(time.monotonic() - began_s)}"
-    if tally.mastered:
-        text += (
-            f" (estimated {span(judged.wall_s)}); work {span(tally.worker_s)} "
-            f"(estimated {span(judged.worker_s)})"
+    with open_board(quiet=quiet) as board:
+        session = Session(
+            catalogue,
+            judged,
+            jobs=jobs,
+            kinds=KINDS,
+            board=board,
+            quiet=quiet,
+            workers=_workers(options),
+            retry_failed=options["retry_failed"],
         )
-    if state == "interrupted":
-        whole = judged.songs + judged.done_before
-        return f"{text}. {whole - tally.settled} are left: the same command goes on."
-    return f"{text}. See {outbox.full(HTML_NAME)}"
+        session.follow(ctx.obj.raise_if_received)
+    if options["as_json"]:
+        click.echo(catalogue.record.text("finished"), nl=False)
+    return 1 if session.failed else 0

@@ -77,9 +77,9 @@ class MasterSettings:
         self.typed = {str(option.name): typed[str(option.name)] for option in options}
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """What may be set, by its long name."""
-        return tuple(self._options)
+    def kinds(self) -> dict[str, str]:
+        """Long name -> "flag", "several" (it takes a list) or ""."""
+        return {name: _kind(option) for name, option in self._options.items()}
 
     def plain(self) -> dict[str, Any]:
         """What was typed, or underlaid, and is no default, as a file would set it."""
@@ -131,6 +131,12 @@ class MasterSettings:
         return ParameterError(
             f"{given.where}: {key}: {message.removesuffix('.')}", hint=self._hint, code="settings"
         )
+
+
+def _kind(option: click.Parameter) -> str:
+    if isinstance(option, click.Option) and option.is_flag:
+        return "flag"
+    return "several" if option.multiple else ""
 
 
 def _raw(option: click.Parameter, given: Given) -> Any:

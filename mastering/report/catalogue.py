@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from mastering.report.checks import check_label
 from mastering.report.markup import escape
 from mastering.report.wording import duration, number
 
@@ -62,25 +63,31 @@ class _Column:
     key: Callable[[CatalogueSong], tuple[Any, ...]]
 
 
+_SAYING = ("LUFS", "dBTP")
+"""Units that name what they are of, where there is little room."""
+
 _STATES = ("failed", "running", "waiting", "done")
 
 
 def render_catalogue(
-    title: str, songs: Sequence[CatalogueSong], facts: Sequence[tuple[str, str]], state: str
+    title: str, songs: Sequence[CatalogueSong], facts: Sequence[tuple[str, str, str]], state: str
 ) -> str:
     """The document: readable from 390 px up, in light and dark, and on paper.
 
     Args:
         title: what the songs are.
         songs: in their order.
-        facts: what is to be known of the run: heading and text.
+        facts: what is to be known of the run: heading, text, and a note to it.
         state: of the run, as people say it.
     """
     style = _style(songs)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     failed = sum(song.state == "failed" for song in songs)
-    key = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>\n" for name, text in facts)
+    key = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(text)}<span>{escape(note)}</span></dd></div>\n"
+        for name, text, note in facts
+    )
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -116,7 +123,7 @@ def _table(songs: Sequence[CatalogueSong]) -> str:
         for column in _COLUMNS
     )
     heads = "".join(
-        f'<span role="columnheader" class="{column.name}">{escape(column.title)}'
+        f'<span role="columnheader" class="of-{column.name}">{escape(column.title)}'
         f"{f'<small>{escape(column.unit)}</small>' if column.unit else ''}</span>"
         for column in _COLUMNS
     )
@@ -138,9 +145,9 @@ def _row(index: int, song: CatalogueSong) -> str:
             text = f'<a href="{escape(quote(song.report))}">{text}</a>'
         if column.name == "song" and song.album:
             text += f"<small>{escape(song.album)}</small>"
-        label = f"{column.title} {column.unit}".strip()
-        cells.append(f'<span role="cell" class="{column.name}" data-label="{escape(label)}">{text}</span>')
-    kind = "missed" if song.missed and song.state == "done" else song.state
+        label = column.unit if column.unit in _SAYING else f"{column.title} {column.unit}".strip()
+        cells.append(f'<span role="cell" class="of-{column.name}" data-label="{escape(label)}">{text}</span>')
+    kind = "imperfect" if song.missed and song.state == "done" else song.state
     told = [song.failure] if song.failure and song.state == "failed" else list(song.notices)
     more = f'<span role="cell" class="more">{escape(" ".join(told))}</span>' if told else ""
     return f'<div class="song {kind}" id="s{index}" role="row">{"".join(cells)}{more}</div>\n'
@@ -194,7 +201,7 @@ _COLUMNS = (
         name="missed",
         title="Missed",
         unit="checks",
-        cell=lambda s: ", ".join(s.missed),
+        cell=lambda s: ", ".join(map(check_label, s.missed)),
         key=lambda s: (-len(s.missed), s.missed),
     ),
     _Column(

@@ -11,5 +11,6 @@ estimate    time, room, memory, money
 ready       what is in the inputs, and whether it was done; read ahead
 task        a song, or an album, as a job
 run         works become jobs; what came of them is recorded
+session     a run as people follow it
 summary     batch.csv and batch.html
 """

@@ -95,7 +95,7 @@ def estimate(
         history: as `rates.from_history`.
         price: of the machine.
     """
-    left = [work for work in works if not _is_done(work, record)]
+    left = [work for work in works if not _is_done(work, record, outbox)]
     places = [song.row.input for work in left for song in work.songs]
     lengths = lengths_of(places, found)
     none = Length(duration_s=0.0, sample_rate=0, channels=0)
@@ -170,8 +170,9 @@ def span(seconds: float) -> str:
 def _sentences(judged: Estimate) -> Iterator[str]:
     before = f"; {judged.done_before} done before" if judged.done_before else ""
     unread = f"; {judged.unread} whose header cannot be read" if judged.unread else ""
-    yield f"{judged.songs} {'song' if judged.songs == 1 else 'songs'} to master, {judged.audio_s / 3600.0:.2f} hours of audio{unread}{before}."
-    if not judged.songs:
+    songs = f"{judged.songs} {'song' if judged.songs == 1 else 'songs'}"
+    yield f"{songs} to master, {judged.audio_s / 3600.0:.2f} hours of audio{unread}{before}."
+    if not judged.audio_s:
         return
     speed = judged.audio_s / judged.worker_s if judged.worker_s else 0.0
     yield (
@@ -190,9 +191,15 @@ def _sentences(judged: Estimate) -> Iterator[str]:
         yield f"Price about {judged.price:.2f} {judged.currency}".rstrip() + "."
 
 
-def _is_done(work: Work, record: Record) -> bool:
-    before = [record.before(song.output) for song in work.songs]
-    return all(one is not None and one.state == "done" for one in before)
+def _is_done(work: Work, record: Record, outbox: Outbox) -> bool:
+    """As far as that can be said without reading anything."""
+    for song in work.songs:
+        before = record.before(song.output)
+        if before is None or before.state != "done":
+            return False
+        if not all(outbox.exists(file.path) for file in before.files):
+            return False
+    return True
 
 
 def _effort(work: Work) -> Effort:
