@@ -313,7 +313,7 @@ def _problem(url: str, error: Exception) -> TonmeisterError:
 def _unknown(url: str, protocol: str, error: ValueError) -> ParameterError:
     from fsspec.registry import known_implementations
 
-    near = difflib.get_close_matches(protocol, known_implementations, n=1)
+    near = difflib.get_close_matches(protocol, known_implementations, n=1, cutoff=0.5)
     meant = f", did you mean '{near[0]}://'?" if near else ""
     if protocol in known_implementations:
         meant = f" ({_line(error)})"

@@ -86,7 +86,9 @@ def _explain_loudness(check: Check, report: Report) -> str:
         )
     off_lu = check.measured - check.limit
     measured = number(check.measured)
-    start = f"Missed: {check_label(check.name).lower()} is {measured} LUFS, {number(check.limit)} LUFS was asked"
+    start = (
+        f"Missed: {check_label(check.name).lower()} is {measured} LUFS, {number(check.limit)} LUFS was asked"
+    )
     if off_lu < 0.0:
         return (
             f"{start} ({number(-off_lu)} LU too quiet): the limiter would have to take off more than it may. "

@@ -50,6 +50,8 @@ class Catalogue:
         given = [str(one) for one in arguments]
         if "--output" not in given and not any(one.endswith("batch.json") for one in given):
             given += ["--output", str(self.outbox)]
+        if "--jobs" not in given:
+            given += ["--jobs", "1"]
         return ["batch", *given, "--database", str(self.root / "jobs")]
 
     def run(self, *arguments: str | Path, code: int = 0) -> str:

@@ -120,6 +120,8 @@ def _csv(text: str, options: Mapping[str, str]) -> Iterator[Row | Bad]:
     try:
         header = [name.strip().lower().replace("-", "_").replace(" ", "_") for name in next(reader, [])]
         yield from _checked_names(header, options, f"line {max(1, reader.line_num)}")
+        if "input" not in header:
+            return
         first = reader.line_num + 1
         for cells in reader:
             where, first = f"line {first}", reader.line_num + 1

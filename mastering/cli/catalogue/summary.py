@@ -32,7 +32,9 @@ def csv_text(entries: Sequence[Entry]) -> str:
     return text.getvalue()
 
 
-def html_text(entries: Sequence[Entry], outbox: Outbox, state: str, facts: Sequence[tuple[str, str, str]]) -> str:
+def html_text(
+    entries: Sequence[Entry], outbox: Outbox, state: str, facts: Sequence[tuple[str, str, str]]
+) -> str:
     """One page with a sortable table."""
     from mastering.report.catalogue import CatalogueSong, render_catalogue
 
