@@ -71,7 +71,7 @@ class Outbox:
         if not self.is_remote:
             try:
                 return Path(self.full(name)).read_bytes()
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 return None
             except OSError as error:
                 raise EnvironmentProblem(
