@@ -12,7 +12,7 @@ from mastering.cli.app import Command
 from mastering.cli.jobs import database_option, open_jobs
 from mastering.cli.master_settings import MasterSettings, master_options
 from mastering.cli.watch_plan import template_option
-from mastering.errors import EnvironmentProblem, ParameterError
+from mastering.errors import EnvironmentProblem
 from mastering.report.wording import clean
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ def _price(options: Mapping[str, Any]) -> Price | None:
 
 def _outbox(options: Mapping[str, Any]) -> str:
     """Where masters go: --output, or the folder of the record that is gone on with."""
+    from mastering.cli.catalogue.inputs import refuse_memory
     from mastering.cli.catalogue.record import NAME
     from mastering.io.remote import is_url, local_path
 
@@ -129,12 +130,7 @@ def _outbox(options: Mapping[str, Any]) -> str:
         if not text.endswith(NAME):
             raise click.UsageError("--output is missing: where shall the masters go?")
         return text.rpartition("/")[0] if is_url(text) else str(local_path(text).absolute().parent)
-    if given.startswith("memory://"):
-        raise ParameterError(
-            "memory:// lives in one process, and songs are mastered in others",
-            hint="Name a folder, or a storage that others reach.",
-            code="remote_protocol",
-        )
+    refuse_memory(given)
     return str(given) if is_url(given) else str(local_path(given))
 
 

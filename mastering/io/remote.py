@@ -25,6 +25,7 @@ from mastering.errors import AudioFileError, EnvironmentProblem, ParameterError,
 __all__ = [
     "Found",
     "callback_of",
+    "canonical",
     "content_of",
     "fetch",
     "filesystem_of",
@@ -95,11 +96,21 @@ def joined(folder: str, name: str) -> str:
     return f"{folder.rstrip('/')}/{name}"
 
 
+def canonical(url: str) -> str:
+    """A URL as listings write it: s3a:// is s3://.
+
+    Raises:
+        EnvironmentProblem, ParameterError: see the module.
+    """
+    fs, path = filesystem_of(url)
+    return str(fs.unstrip_protocol(path))
+
+
 def find(url: str, *, wanted: Callable[[str], bool]) -> list[Found]:
     """The objects below a folder, or those that a glob names, in no particular order.
 
     Args:
-        url: of a folder, or with `*`, `?` or `[` in it.
+        url: of a folder or an object; one that is not there and has `*`, `?` or `[` in it is a glob.
         wanted: tells by its name whether an object counts.
 
     Raises:
@@ -107,7 +118,8 @@ def find(url: str, *, wanted: Callable[[str], bool]) -> list[Found]:
     """
     fs, root = filesystem_of(url)
     with told(url):
-        listed = fs.glob(root, detail=True) if any(c in root for c in "*?[") else fs.find(root, detail=True)
+        is_glob = any(character in root for character in "*?[") and not fs.exists(root)
+        listed = fs.glob(root, detail=True) if is_glob else fs.find(root, detail=True)
         return [
             _found(fs.unstrip_protocol(path), info)
             for path, info in listed.items()
@@ -218,8 +230,8 @@ def filesystem_of(url: str) -> tuple[Any, str]:
     import fsspec.config
     import fsspec.core
 
-    protocol = url.partition("://")[0]
-    if urlsplit(url).password:
+    protocol = url.partition("://")[0].rpartition("::")[2]
+    if _has_password(url):
         raise ParameterError(
             f"{protocol}://...: a password in a URL would be written down with the records",
             hint="Put it into fsspec's configuration or the environment.",
@@ -251,6 +263,13 @@ def told(url: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise _problem(url, error) from error
+
+
+def _has_password(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).password)
+    except ValueError:  # brackets where a host would stand
+        return False
 
 
 def _found(url: str, info: dict[str, Any]) -> Found:

@@ -113,7 +113,7 @@ def estimate(
             size = _size(work.manner.job.delivery, length)
             output += size[0] + (_REPORT_BYTES if work.manner.job.write_report else 0)
             least += max(0.0, size[1] - _replaced_bytes(song.output, record))
-        lanes["long" if effort == "stems" else "short"] += work_s
+        lanes[work.lane] += work_s
         longest_s = max(longest_s, work_s)
     cores = os.cpu_count() or 1
     busy = {lane: min(count, cores) for lane, count in workers.items()}

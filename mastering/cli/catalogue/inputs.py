@@ -12,9 +12,9 @@ from mastering.cli.catalogue.record import KIND, Entry, read_document
 from mastering.cli.catalogue.rows import Bad, Row, is_manifest, parse
 from mastering.cli.inputs import AUDIO_SUFFIXES, MASTER_MARK, expand, natural_key
 from mastering.errors import AudioFileError, ParameterError
-from mastering.io.remote import Found, find, is_url, joined, local_path, read_bytes
+from mastering.io.remote import Found, canonical, find, is_url, joined, local_path, read_bytes
 
-__all__ = ["Asked", "gather"]
+__all__ = ["Asked", "gather", "refuse_memory"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,12 +54,23 @@ def gather(given: Iterable[str], outbox: Outbox, options: Mapping[str, str], *, 
     asked = Asked()
     for text in given:
         name = text if is_url(text) else str(local_path(text))
+        refuse_memory(name)
         if is_manifest(name):
             _manifest(name, asked, options)
         else:
             _refuse_same(name, outbox)
             _songs(name, outbox, asked, albums=albums)
     return asked
+
+
+def refuse_memory(location: str) -> None:
+    """Raise ParameterError for what only this process would see."""
+    if location.startswith("memory://"):
+        raise ParameterError(
+            "memory:// lives in one process, and songs are mastered in others",
+            hint="Name a folder, or a storage that others reach.",
+            code="remote_protocol",
+        )
 
 
 def _manifest(name: str, asked: Asked, options: Mapping[str, str]) -> None:
@@ -113,15 +124,14 @@ def _local(name: str, outbox: Outbox) -> Iterable[Row]:
 
 
 def _remote(url: str, outbox: Outbox, asked: Asked) -> Iterable[Row]:
-    glob = any(character in url for character in "*?[")
     found = find(url, wanted=_is_material)
+    root = f"{canonical(url).rstrip('/')}/"
     for one in sorted(found, key=lambda one: natural_key(Path(one.url))):
         if outbox.holds(one.url):
             continue
         asked.found[one.url] = one
-        below = one.url.removeprefix(url.rstrip("/")).lstrip("/")
-        folder = PurePosixPath(below).parent.as_posix() if below and not glob else ""
-        yield Row(input=one.url, folder=folder.removeprefix("."))
+        below = one.url.removeprefix(root) if one.url.startswith(root) else ""
+        yield Row(input=one.url, folder=PurePosixPath(below).parent.as_posix().removeprefix("."))
 
 
 def _is_material(name: str) -> bool:

@@ -40,7 +40,7 @@ class Outbox:
 
     def __init__(self, location: str) -> None:
         self.is_remote = is_url(location)
-        self.location = location.rstrip("/") if self.is_remote else str(Path(location).absolute())
+        self.location = _canonical(location) if self.is_remote else str(Path(location).absolute())
         self._real = "" if self.is_remote else os.path.realpath(self.location)
         self._listed: dict[str, Found] | None = None
 
@@ -179,3 +179,9 @@ class Outbox:
             return look(location).version or "unknown"
         except AudioFileError:
             return None
+
+
+def _canonical(url: str) -> str:
+    from mastering.io.remote import canonical
+
+    return canonical(url).rstrip("/")

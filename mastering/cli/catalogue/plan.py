@@ -77,6 +77,11 @@ class Work:
     manner: Manner
 
     @property
+    def lane(self) -> str:
+        """Which workers do it."""
+        return "short" if self.manner.stems is None else "long"
+
+    @property
     def album(self) -> str:
         """Its name; "" for a song alone."""
         return self.songs[0].row.album

@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,7 +59,7 @@ class Readier:
         self._references: dict[str, Located] = {}
         self._lock = threading.Lock()
 
-    def all(self, works: Sequence[Work]) -> Iterator[Readied]:
+    def all(self, works: Sequence[Work]) -> Generator[Readied, None, None]:
         """Works in their order."""
         ahead: deque[Future[Readied]] = deque()
         with ThreadPoolExecutor(self._threads) as pool:

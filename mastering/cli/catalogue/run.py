@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from mastering.jobs.service import Jobs
 __all__ = ["Run", "Tally"]
 
 _MOST_TAKES = 100
+_LONGEST_STEP_S = 1.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,7 +63,8 @@ class Run:
         outbox, record: of the run.
         board: shows progress.
         say: hears of each song that is done or failed: entry and "mastered", "known" or "failed".
-        most_open: jobs at a time: enough to keep every worker busy, few enough for others to get their turn.
+        most_open: lane -> jobs at a time: enough to keep its workers busy, few enough for others to get
+            their turn.
         retry_failed: try again what has failed.
     """
 
@@ -77,22 +79,27 @@ class Run:
         record: Record,
         board: Board,
         say: Callable[[Entry, str], None],
-        most_open: int,
+        most_open: Mapping[str, int],
         retry_failed: bool,
     ) -> None:
         self._jobs, self._kinds, self._outbox, self._record = jobs, kinds, outbox, record
         self._board, self._say = board, say
         self._most_open, self._retry_failed = most_open, retry_failed
-        self._waiting: Iterator[Readied] = readier.all(works)
+        lanes = {lane: [work for work in works if work.lane == lane] for lane in most_open}
+        self._waiting = {lane: readier.all(mine) for lane, mine in lanes.items() if mine}
         self._open: dict[str, _Open] = {}
-        self._ended = False
         self._begun = 0
         self.tally = Tally()
 
     @property
     def finished(self) -> bool:
         """Nothing is left to do."""
-        return self._ended and not self._open
+        return not self._waiting and not self._open
+
+    def close(self) -> None:
+        """Look at no further inputs."""
+        for waiting in self._waiting.values():
+            waiting.close()
 
     def step(self) -> None:
         """Conclude what has ended, and begin what there is room for.
@@ -112,13 +119,19 @@ class Run:
                     self._board.finish(one.index)
             elif one.job.state == "running":
                 self._show(one)
-        until_s = time.monotonic() + 1.0  # what was done before goes by in between
-        while not self._ended and len(self._open) < self._most_open and time.monotonic() < until_s:
-            readied = next(self._waiting, None)
+        for lane in list(self._waiting):
+            self._begin_some(lane, time.monotonic() + _LONGEST_STEP_S)
+
+    def _begin_some(self, lane: str, until_s: float) -> None:
+        """Begin what there is room for on a lane; what was done before goes by in between."""
+        while time.monotonic() < until_s:
+            if sum(one.job.lane == lane for one in self._open.values()) >= self._most_open[lane]:
+                return
+            readied = next(self._waiting[lane], None)
             if readied is None:
-                self._ended = True
-            else:
-                self._begin(readied)
+                del self._waiting[lane]
+                return
+            self._begin(readied)
 
     def _begin(self, readied: Readied) -> None:
         if readied.failure is not None:

@@ -87,7 +87,7 @@ class Session:
             record=self._record,
             board=board,
             say=self._say,
-            most_open=4 * count + 8,
+            most_open={lane: 4 * number + 4 for lane, number in workers.items()},
             retry_failed=retry_failed,
         )
 
@@ -115,6 +115,7 @@ class Session:
                     time.sleep(_STEP_S)
             state = "finished"
         finally:
+            self._run.close()
             self._write(state)
             self._tell(self._last_words(state))
 
