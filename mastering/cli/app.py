@@ -21,6 +21,7 @@ _COMMANDS = {
     "compare": "Compare two files side by side.",
     "stems": "Separate recordings into stems, and put stems together again.",
     "plugins": "Find, inspect, set and run external plug-ins.",
+    "batch": "Master a catalogue: folders, manifests, here or on S3; it goes on where it was.",
     "watch": "Master what is dropped into a folder.",
     "jobs": "List, show, cancel and retry recorded work, and work on what is queued.",
     "cache": "Show or clear the separations that are kept.",

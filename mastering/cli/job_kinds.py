@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mastering.cli import job_needs
+from mastering.cli.catalogue.task import BatchTask, about_batch, run_batch
 from mastering.cli.plugins.render_task import RenderTask
 from mastering.cli.plugins.rendering import Rendering
 from mastering.cli.stems.remix_task import RemixTask
@@ -113,6 +114,7 @@ KINDS = Kinds(
         _kind("master", MasterTask, run_masters, about_master),
         _kind("drop", DropTask, run_drop, about_drop),
         _kind("drop-album", DropAlbumTask, run_drop, about_drop_album),
+        _kind("batch", BatchTask, run_batch, about_batch),
         _kind("album", AlbumTask, run_masters, about_album),
         _kind("apply", ApplyTask, run_masters, about_apply),
         _kind("stems", StemsTask, run_one, about_stems),
@@ -120,4 +122,4 @@ KINDS = Kinds(
         _kind("render", RenderTask, run_one, about_render),
     ]
 )
-"""By the names of their commands; "drop" and "drop-album" are what `watch` masters."""
+"""By the names of their commands; "drop" and "drop-album" are of `watch`, "batch" is a song of a catalogue."""

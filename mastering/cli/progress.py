@@ -32,6 +32,8 @@ class Board(Protocol):
 
     def finish(self, index: int) -> None: ...
 
+    def overall(self, text: str, share: float) -> None: ...
+
     def write(self, text: str) -> None: ...
 
 
@@ -47,6 +49,9 @@ class SilentBoard:
     def finish(self, index: int) -> None:
         """Nothing to show."""
 
+    def overall(self, text: str, share: float) -> None:
+        """Nothing to show."""
+
     def write(self, text: str) -> None:
         """Write a line to standard error."""
         click.echo(text, err=True)
@@ -57,6 +62,7 @@ class _RichBoard:
         self._bars = bars
         self._ids: dict[int, Any] = {}
         self._places: dict[int, float] = {}
+        self._whole: Any = None
 
     def start(self, index: int, label: str) -> None:
         self._places[index] = 0.0
@@ -69,6 +75,12 @@ class _RichBoard:
 
     def finish(self, index: int) -> None:
         self._bars.remove_task(self._ids.pop(index))
+
+    def overall(self, text: str, share: float) -> None:
+        """A bar of all tasks together, above theirs if it is the first that is shown."""
+        if self._whole is None:
+            self._whole = self._bars.add_task(text, total=1.0, stage="")
+        self._bars.update(self._whole, description=text, completed=share)
 
     def write(self, text: str) -> None:
         self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)

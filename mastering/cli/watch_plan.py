@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import click
 
 from mastering.cli.master import asked
-from mastering.cli.master import command as master_command
+from mastering.cli.master_settings import Given, MasterSettings, master_options
 from mastering.cli.tasks import AlbumTask, MasterTask
 from mastering.cli.watch_hooks import Hooks
 from mastering.cli.watch_task import DropAlbumTask, DropTask
@@ -19,7 +18,7 @@ from mastering.errors import ParameterError, TonmeisterError
 from mastering.watch.names import DEFAULT_TEMPLATE, check_template
 from mastering.watch.values import Setting, Signature
 
-__all__ = ["FOLDER_OPTIONS", "FolderPlan", "Planner"]
+__all__ = ["FOLDER_OPTIONS", "FolderPlan", "Planner", "template_option"]
 
 _NOT_HERE = frozenset(
     (
@@ -35,15 +34,13 @@ _NOT_HERE = frozenset(
         "help",
     )
 )
-_FILES = frozenset(("references", "models_dir"))
-"""Settings that name files: relative to the folder of the tonmeister.toml."""
 
 
 def _parse_template(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     return None if value is None else check_template(value)
 
 
-_template_option = click.Option(
+template_option = click.Option(
     ["--name-template"],
     metavar="TEXT",
     callback=_parse_template,
@@ -58,12 +55,6 @@ _webhook_option = click.Option(
     "--webhook-secret-file.",
 )
 
-_MASTER_OPTIONS: list[click.Parameter] = [
-    parameter
-    for parameter in master_command.params
-    if isinstance(parameter, click.Option) and parameter.expose_value and parameter.name not in _NOT_HERE
-]
-
 
 def _for_folders(option: click.Parameter) -> click.Parameter:
     """An option of `master`, as it is said of folders."""
@@ -75,15 +66,11 @@ def _for_folders(option: click.Parameter) -> click.Parameter:
 
 
 FOLDER_OPTIONS: list[click.Parameter] = [
-    *map(_for_folders, _MASTER_OPTIONS),
-    _template_option,
+    *map(_for_folders, master_options(_NOT_HERE)),
+    template_option,
     _webhook_option,
 ]
 """What may be typed for all folders, or set for one."""
-
-
-def _long_name(option: click.Parameter) -> str:
-    return max(option.opts, key=len).lstrip("-").replace("-", "_")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,10 +129,8 @@ class Planner:
     """
 
     def __init__(self, ctx: click.Context, typed: Mapping[str, Any], hooks: Hooks) -> None:
-        self._ctx, self._hooks = ctx, hooks
-        self._options = {_long_name(option): option for option in FOLDER_OPTIONS}
-        names = [str(option.name) for option in self._options.values()]
-        self._typed = {name: typed[name] for name in names}
+        self._hooks = hooks
+        self._settings = MasterSettings(ctx, typed, FOLDER_OPTIONS, hint=_MEND)
 
     def __call__(self, settings: Mapping[str, Setting]) -> FolderPlan:
         """The plan of a folder.
@@ -154,45 +139,34 @@ class Planner:
             TonmeisterError: a key that is not known, or a value that is refused, with file and key.
             click.UsageError: what was typed is refused.
         """
-        values = dict(self._typed)
-        for key, setting in settings.items():
-            values |= self._value(key, setting)
+        given = {key: _given(setting) for key, setting in settings.items()}
+        values = dict(self._settings.typed)
+        for key, one in given.items():
+            values |= self._settings.value(key, one)
         try:
             return _plan(values, self._hooks)
         except (TonmeisterError, click.UsageError) as error:
             if not settings:
                 raise
-            raise self._blamed(settings, error) from error
+            raise self._blamed(given, error) from error
 
-    def _value(self, key: str, setting: Setting) -> dict[str, Any]:
-        option = self._options.get(key)
-        if option is None:
-            near = difflib.get_close_matches(key, self._options, n=1)
-            meant = f"did you mean '{near[0]}'?" if near else f"allowed {', '.join(self._options)}"
-            raise ParameterError(
-                f"{setting.origin}: no setting is called '{key}', {meant}", hint=_MEND, code="settings"
-            )
-        try:
-            raw = _raw(option, setting)
-            return {str(option.name): option.process_value(self._ctx, raw)}
-        except click.BadParameter as error:
-            raise _refused(key, setting, error.message) from error
-        except TonmeisterError as error:
-            raise _refused(key, setting, error.message) from error
-
-    def _blamed(self, settings: Mapping[str, Setting], error: Exception) -> ParameterError:
+    def _blamed(self, given: Mapping[str, Given], error: Exception) -> ParameterError:
         """The error with the first setting that brings it about."""
-        values = dict(self._typed)
-        for key, setting in settings.items():
-            values |= self._value(key, setting)
+        values = dict(self._settings.typed)
+        for key, one in given.items():
+            values |= self._settings.value(key, one)
             try:
                 _plan(values, self._hooks)
             except (TonmeisterError, click.UsageError):
                 break
-        return _refused(key, setting, getattr(error, "message", str(error)))
+        return self._settings.refused(key, one, getattr(error, "message", str(error)))
 
 
 _MEND = "Mend the file; what lies in its folder waits until then."
+
+
+def _given(setting: Setting) -> Given:
+    return Given(value=setting.value, where=str(setting.origin), folder=str(setting.origin.parent))
 
 
 def _plan(values: dict[str, Any], hooks: Hooks) -> FolderPlan:
@@ -214,30 +188,4 @@ def _plan(values: dict[str, Any], hooks: Hooks) -> FolderPlan:
         task=DropTask(master=task, content=""),
         album=values["album"],
         webhook=webhook,
-    )
-
-
-def _raw(option: click.Parameter, setting: Setting) -> Any:
-    """A value of a TOML document as the command line would have it."""
-    value = setting.value
-    flag = isinstance(option, click.Option) and option.is_flag
-    if flag != isinstance(value, bool):
-        raise click.BadParameter(f"{value!r} is neither true nor false" if flag else "it takes a value")
-    if flag:
-        return value
-    items = [_text(option, setting, item) for item in (value if isinstance(value, list) else [value])]
-    if option.multiple:
-        return items
-    return ",".join(items)
-
-
-def _text(option: click.Parameter, setting: Setting, item: Any) -> str:
-    if isinstance(item, bool) or not isinstance(item, (str, int, float)):
-        raise click.BadParameter(f"{item!r} is neither text nor a number")
-    return str(setting.origin.parent / str(item)) if option.name in _FILES else str(item)
-
-
-def _refused(key: str, setting: Setting, message: str) -> ParameterError:
-    return ParameterError(
-        f"{setting.origin}: {key}: {message.removesuffix('.')}", hint=_MEND, code="settings"
     )

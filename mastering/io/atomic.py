@@ -17,11 +17,22 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mastering.errors import AudioFileError, EnvironmentProblem, TonmeisterError
 
-__all__ = ["TEMPORARY_PREFIX", "AtomicFile", "Watch", "output_problem", "watched", "write_text_atomic"]
+if TYPE_CHECKING:
+    from mastering.io.remote_publish import Published
+
+__all__ = [
+    "TEMPORARY_PREFIX",
+    "AtomicFile",
+    "Watch",
+    "output_problem",
+    "watched",
+    "watching",
+    "write_text_atomic",
+]
 
 TEMPORARY_PREFIX = ".tonmeister-"
 
@@ -40,18 +51,35 @@ class Watch(Protocol):
         """The complete temporary file will get its name; `replaces`: a file of that name is there."""
         ...
 
+    def scratch(self, folder: Path) -> None:
+        """A folder for this run alone will be made; nothing in it is kept."""
+        ...
+
+    def publishing(self, published: Published, part: str, *, replaces: bool) -> None:
+        """A file will be put on some storage, first under the URL `part` unless that is empty."""
+        ...
+
+    def published(self, published: Published) -> None:
+        """It is there, and is known by its version."""
+        ...
+
 
 _watch: ContextVar[Watch | None] = ContextVar("_watch", default=None)
 
 
 @contextlib.contextmanager
-def watched(watch: Watch) -> Iterator[None]:
-    """Tell `watch` of the files that are made in here."""
+def watched(watch: Watch | None) -> Iterator[None]:
+    """Tell `watch` of the files that are made in here; None: they concern nobody."""
     token = _watch.set(watch)
     try:
         yield
     finally:
         _watch.reset(token)
+
+
+def watching() -> Watch | None:
+    """Who is to be told of the files of this run."""
+    return _watch.get()
 
 
 class AtomicFile:

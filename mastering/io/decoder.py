@@ -37,7 +37,7 @@ from mastering.io.stream import (
 )
 from mastering.notice import Notice
 
-__all__ = ["main"]
+__all__ = ["header_of", "main"]
 
 
 def main(arguments: list[str]) -> int:
@@ -65,6 +65,15 @@ def main(arguments: list[str]) -> int:
         reason = f"it cannot be decoded ({_sentence(error, path)})"
         _send_json(answer, REFUSED, {"code": "not_audio", "reason": reason, "hint": "Export it again."})
     return 0
+
+
+def header_of(path: str) -> Header:
+    """What the header of a file says. For a process that may crash or hang on it, as this module's does.
+
+    Raises:
+        Refused: no decoder takes the file.
+    """
+    return _open(path).header
 
 
 def _end_with_parent() -> None:

@@ -10,6 +10,7 @@ import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from mastering.io import riff
 from mastering.io.channels import speakers_of_mask, usual_speakers
 from mastering.io.stream import Decoded, Header, NoSamplesError, truncated
 
-__all__ = ["open_sndfile"]
+__all__ = ["open_sndfile", "shape_of"]
 
 _LOSSLESS = ("PCM", "FLOAT", "DOUBLE", "ALAC")
 _SALVAGE_FRAMES = 1024
@@ -62,6 +63,16 @@ def open_sndfile(path: str) -> Decoded:
     )
     damaged: list[str] = []
     return Decoded(header=header, blocks=_blocks(name, file, damaged), damaged=damaged)
+
+
+def shape_of(file: BinaryIO) -> tuple[int, int, int]:
+    """Frames, sample rate and channels that the header of an open file promises.
+
+    Raises:
+        RuntimeError: libsndfile does not take it.
+    """
+    with soundfile.SoundFile(file) as sound:
+        return sound.frames, sound.samplerate, sound.channels
 
 
 def _blocks(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from mastering.codec import from_plain
+from mastering.errors import EnvironmentProblem
 from mastering.failure import Failure, describe
 from mastering.jobs.executor import EXECUTOR_LOST, Executor, Running
 from mastering.jobs.journal import Busy, Finished, settled
@@ -160,6 +161,7 @@ class Attempts:
             self._failed(taken, describe(error))
             return
         try:
+            self._settle_earlier(job.id, run)
             work = self._watch(taken, self._executor.start(job.lane, order))
             if work is None:
                 self._undo(job.id, run)
@@ -172,6 +174,8 @@ class Attempts:
             else:
                 self._undo(job.id, run)
                 self._failed(taken, work.failure or _LOST)
+        except EnvironmentProblem as problem:
+            self._failed(taken, describe(problem))
         finally:
             order.note.unlink(missing_ok=True)
 
@@ -228,6 +232,25 @@ class Attempts:
             self._store.again(job.id, taken.run, failure=recorded, delay_s=delay_s)
         else:
             self._store.fail(job.id, taken.run, recorded)
+
+    def _settle_earlier(self, job: str, run: int) -> None:
+        """Undo what earlier attempts at a job have left where it could not be undone at once.
+
+        Raises:
+            EnvironmentProblem: it still cannot be.
+        """
+        for path in self._folder.glob(f"{job}.*.journal"):
+            if path == self._journal(job, run):
+                continue
+            try:
+                with settled(path, wait_s=_SETTLE_S, keep_finished=False):
+                    pass
+            except Busy as busy:
+                raise EnvironmentProblem(
+                    "what an earlier attempt has left cannot be removed yet",
+                    hint="Is the storage that it goes to reachable?",
+                    code="remote_unreachable",
+                ) from busy
 
     def _undo(self, job: str, run: int) -> None:
         with (

@@ -3,7 +3,8 @@
 One file for each attempt. It is locked as long as the attempt's process lives: whoever holds the lock
 knows that nobody writes any more. A temporary file is noted before it is made, an output before it gets
 its name, and last the result: an attempt that died after that has done its work and is not repeated.
-An output is recognised by size and time of change: a file that somebody else put there is never removed.
+An output is recognised by size and time of change, an object on some storage by its version or its bytes:
+what somebody else put there is never removed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from mastering.codec import from_plain, to_plain
+from mastering.errors import TonmeisterError
+from mastering.io.remote_publish import Published, is_published, withdraw
 from mastering.jobs.locks import lock
 from mastering.jobs.model import Outcome, OutputFile
 
@@ -29,7 +33,7 @@ _LOCK_POLL_S = 0.02
 
 
 class Busy(Exception):
-    """The process of an attempt is still alive."""
+    """The process of an attempt is still alive, or the storage that it put files on cannot be reached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,7 @@ class Journal:
         self._file = path.open("a", encoding="ascii")
         lock(self._file)
         self._outputs: list[Path] = []
+        self._published: dict[str, OutputFile] = {}
 
     def opening(self, temporary: Path) -> None:
         """Note a temporary file that will be made."""
@@ -62,10 +67,25 @@ class Journal:
         self._outputs.append(path)
         self._note({"output": str(path), "replaces": replaces, **_identity(temporary)})
 
+    def scratch(self, folder: Path) -> None:
+        """Note a folder that goes with the attempt."""
+        self._note({"scratch": str(folder.absolute())})
+
+    def publishing(self, published: Published, part: str, *, replaces: bool) -> None:
+        """Note a file that will be put on some storage."""
+        self._note({"publishing": to_plain(published), "part": part, "replaces": replaces})
+
+    def published(self, published: Published) -> None:
+        """Note that it is there."""
+        self._published[published.url] = OutputFile(
+            path=published.url, size_bytes=published.size_bytes, sha256=published.sha256
+        )
+        self._note({"published": to_plain(published)})
+
     def finish(self, outcome: Outcome) -> Finished:
         """Note that the work is done."""
-        files = tuple(_output_file(path) for path in dict.fromkeys(self._outputs) if path.is_file())
-        finished = Finished(outcome=outcome, files=files)
+        files = [_output_file(path) for path in dict.fromkeys(self._outputs) if path.is_file()]
+        finished = Finished(outcome=outcome, files=(*files, *self._published.values()))
         self._note({"finished": to_plain(finished)})
         return finished
 
@@ -91,7 +111,7 @@ def settled(path: Path, *, wait_s: float = 0.0, keep_finished: bool = True) -> I
         keep_finished: False undoes finished work, too.
 
     Raises:
-        Busy: the process still lives.
+        Busy: the process still lives, or a storage cannot be reached.
     """
     with contextlib.ExitStack() as stack:
         try:
@@ -103,7 +123,11 @@ def settled(path: Path, *, wait_s: float = 0.0, keep_finished: bool = True) -> I
         if not path.exists():  # another one was faster
             yield None
             return
-        yield _undone(list(_lines(file)), keep_finished)
+        try:
+            finished = _undone(list(_lines(file)), keep_finished)
+        except TonmeisterError as error:
+            raise Busy from error
+        yield finished
         path.unlink(missing_ok=True)
 
 
@@ -111,19 +135,42 @@ def _undone(lines: list[dict[str, Any]], keep_finished: bool) -> Finished | None
     for line in lines:
         if "temporary" in line:
             _remove(Path(line["temporary"]))
+        if "scratch" in line:
+            shutil.rmtree(line["scratch"], ignore_errors=True)
     finished = _finished(lines) if keep_finished else None
     if finished is None:
         for line in lines:
             if "output" in line and not line["replaces"] and _is_own(line):
                 _remove(Path(line["output"]))
+        _withdraw(lines)
     return finished
 
 
+def _withdraw(lines: list[dict[str, Any]]) -> None:
+    """Remove what was put on storages; what took the place of something else stays.
+
+    Raises:
+        TonmeisterError: a storage cannot be reached.
+    """
+    there = {line["published"]["url"]: line["published"] for line in lines if "published" in line}
+    for line in lines:
+        if "publishing" in line and not line["replaces"]:
+            plain = there.get(line["publishing"]["url"], line["publishing"])
+            withdraw(from_plain(Published, plain, "journal"), line["part"])
+
+
 def _finished(lines: list[dict[str, Any]]) -> Finished | None:
-    """The result, if every file of it is as the attempt left it."""
+    """The result, if every file of it is as the attempt left it.
+
+    Raises:
+        TonmeisterError: a storage cannot be reached.
+    """
     found = [line["finished"] for line in lines if "finished" in line]
     last = {line["output"]: line for line in lines if "output" in line}
     if not found or not all(map(_is_own, last.values())):
+        return None
+    there = (from_plain(Published, line["published"], "journal") for line in lines if "published" in line)
+    if not all(map(is_published, there)):
         return None
     return from_plain(Finished, found[-1], "journal")
 

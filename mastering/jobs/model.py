@@ -45,6 +45,8 @@ RETRIED_CODES = frozenset(
         "decoder_not_started",
         "plugin_crashed",
         "plugin_timed_out",
+        "remote_failed",
+        "remote_unreachable",
     }
 )
 """Failures that may pass: of the machine, not of the request or the music."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mastering.report.model import Check, Report
 from mastering.report.wording import clean, number, quantity
 
-__all__ = ["CheckText", "check_texts"]
+__all__ = ["CheckText", "check_label", "check_texts"]
 
 _LABELS = {
     "integrated_lufs": "Integrated loudness",
@@ -45,7 +45,7 @@ def check_texts(report: Report) -> tuple[CheckText, ...]:
 def _text(check: Check, report: Report) -> CheckText:
     explain = _EXPLAIN.get(check.name, _explain_other)
     return CheckText(
-        label=_label(check.name),
+        label=check_label(check.name),
         measured=_value(check.measured, check.unit),
         wanted=_wanted(check, report),
         passed=check.passed,
@@ -53,7 +53,8 @@ def _text(check: Check, report: Report) -> CheckText:
     )
 
 
-def _label(name: str) -> str:
+def check_label(name: str) -> str:
+    """What a check of this name is called."""
     if name in _LABELS:
         return _LABELS[name]
     text = clean(name)
@@ -85,7 +86,9 @@ def _explain_loudness(check: Check, report: Report) -> str:
         )
     off_lu = check.measured - check.limit
     measured = number(check.measured)
-    start = f"Missed: {_label(check.name).lower()} is {measured} LUFS, {number(check.limit)} LUFS was asked"
+    start = (
+        f"Missed: {check_label(check.name).lower()} is {measured} LUFS, {number(check.limit)} LUFS was asked"
+    )
     if off_lu < 0.0:
         return (
             f"{start} ({number(-off_lu)} LU too quiet): the limiter would have to take off more than it may. "
@@ -120,7 +123,7 @@ def _explain_other(check: Check, report: Report) -> str:
     way = "over" if off > 0.0 else "under"
     by = f" ({_value(abs(off), check.unit)} {way})" if math.isfinite(off) else ""
     return (
-        f"Missed: {_label(check.name).lower()} is {_value(check.measured, check.unit)}, "
+        f"Missed: {check_label(check.name).lower()} is {_value(check.measured, check.unit)}, "
         f"{_value(check.limit, check.unit)} was asked{by}."
     )
 
