@@ -122,4 +122,4 @@ KINDS = Kinds(
         _kind("render", RenderTask, run_one, about_render),
     ]
 )
-"""By the names of their commands; "drop" and "drop-album" are of `watch`, "batch" is a song of a catalogue."""
+"""By the names of their commands; "drop" and "drop-album" are of `watch`, "batch" of a catalogue."""
