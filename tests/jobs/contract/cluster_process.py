@@ -3,8 +3,8 @@
 python -m tests.jobs.contract.cluster_process FOLDER
 
 Says its address. Then each line it reads is a command: "add" starts a second node, which has a GPU as far as
-Ray is concerned; "kill" ends that node's processes with SIGKILL. It answers "done". It ends, with the cluster,
-when its input does. The token is in the environment.
+Ray is concerned; "kill" ends that node's processes with SIGKILL. It answers "done". It ends, with the
+cluster, when its input does. The token is in the environment.
 """
 
 from __future__ import annotations
