@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -153,3 +154,22 @@ def test_what_makes_no_job_is_refused(database: str, tmp_path: Path, noise: Audi
     assert CliRunner().invoke(app, [*submit, "master", source, "--lufs", "99"]).exit_code == 2
     assert "master" in CliRunner().invoke(app, [*submit, "master", "--help"]).stdout
     assert _run(database, "list") == (0, "no jobs\n")
+
+
+def test_executors_that_cannot_be(database: str) -> None:
+    code, text = _run(database, "run", "--executor", "local", "--ray-address", "head:6379")
+    assert (code, "--ray-address goes with --executor ray" in text) == (2, True)
+    if importlib.util.find_spec("ray") is None:
+        code, text = _run(database, "run", "--executor", "ray")
+        assert (code, "pip install 'tonmeister[cluster]'" in text) == (3, True)
+        return
+    code, text = _run(database, "run", "--ray-address", "ray://head:10001")
+    assert (code, "'ray://head:10001' is no address of a Ray cluster" in text) == (2, True)
+    code, text = _run(database, "run", "--ray-address", "127.0.0.1:1")
+    assert (code, "no Ray cluster answers at 127.0.0.1:1" in text) == (3, True)
+
+
+def test_the_folder_of_the_journals(database: str, tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    assert _run(database, "run", "--jobs-folder", str(folder))[0] == 0
+    assert {path.name for path in folder.iterdir()} >= {"attempts", "owners"}

@@ -2,9 +2,9 @@
 
 python -m tests.jobs.contract.cluster_process FOLDER
 
-Says its address. Then each line it reads is a command: "add" starts a second node, "kill" ends that node's
-processes with SIGKILL; it answers "done". It ends, with the cluster, when its input does. The token is in the
-environment.
+Says its address. Then each line it reads is a command: "add" starts a second node, which has a GPU as far as
+Ray is concerned; "kill" ends that node's processes with SIGKILL. It answers "done". It ends, with the
+cluster, when its input does. The token is in the environment.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main(folder: str) -> None:
     _say(cluster.address)
     for line in sys.stdin:
         if line.strip() == "add":
-            second = cluster.add_node(**_NODE)
+            second = cluster.add_node(**{**_NODE, "num_gpus": 1})
         elif second is not None:
             cluster.remove_node(second, allow_graceful=False)
         _say("done")

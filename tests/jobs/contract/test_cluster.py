@@ -21,7 +21,7 @@ from mastering.jobs.model import Needs, Retries
 from mastering.jobs.service import Jobs
 from mastering.jobs.worker import Order
 from tests.jobs.contract.cluster import TestCluster
-from tests.jobs.work import Copy
+from tests.jobs.work import Copy, Greedy
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install 'tonmeister[cluster]'"
@@ -68,6 +68,9 @@ def test_a_node_is_lost_in_the_middle(
         assert lanes.workers["short"] == 2
         cluster.tell("add")
         _until(lambda: lanes.workers["short"] == 4)
+        (seen,) = jobs.wait([jobs.submit(Greedy(gpu="required")).id], timeout_s=60.0)
+        assert seen.outcome is not None
+        assert seen.outcome.text == "0"  # the worker sees the GPU, others see none
         found = jobs.submit_all([Copy(source=source, output=path, gate=gate) for path in outputs])
         _until(lambda: sum(job.stage == "gate" for job in jobs.list(states=["running"])) == 4)
         cluster.tell("kill")
@@ -75,6 +78,8 @@ def test_a_node_is_lost_in_the_middle(
         gate.touch()
         done = jobs.wait([job.id for job in found], timeout_s=90.0)
         _until(lambda: lanes.workers["short"] == 2)
+        with pytest.raises(EnvironmentProblem, match="the largest node of the Ray cluster has none"):
+            lanes.check(Needs(gpu="required"))
     assert {job.state for job in done} == {"done"}
     assert sorted(job.attempts for job in done) == [1, 1, 2, 2]
     assert [path.read_text("utf-8") for path in outputs] == ["MUSIC"] * 4
