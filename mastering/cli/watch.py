@@ -19,6 +19,7 @@ from mastering.errors import EnvironmentProblem, ParameterError
 if TYPE_CHECKING:
     from mastering.cli.signals import Interrupts
     from mastering.cli.watch_log import Log
+    from mastering.watch.values import Setup
     from mastering.watch.watcher import Watcher
     from mastering.webhooks.signing import Secret
 
@@ -157,7 +158,6 @@ def _watch(
     options: dict[str, Any],
 ) -> int:
     """Watch until there is nothing more to do; gives the exit code."""
-    from mastering.cli.inputs import AUDIO_SUFFIXES
     from mastering.cli.notify import Notifier
     from mastering.cli.watch_log import Log
     from mastering.io.files import probe
@@ -165,19 +165,9 @@ def _watch(
     from mastering.watch.folders import Folders
     from mastering.watch.hint import Waker
     from mastering.watch.ledger import Ledger, ledger_name
-    from mastering.watch.values import Setup
     from mastering.watch.watcher import Watcher
 
-    count = options["jobs"] or DEFAULT_LANES["short"]
-    setup = Setup(
-        inbox=inbox,
-        outbox=outbox,
-        suffixes=AUDIO_SUFFIXES,
-        interval_s=options["interval_s"],
-        settle_s=options["settle_s"],
-        most_open=2 * count + 6,
-    )
-    once = options["once"]
+    count, once = options["jobs"] or DEFAULT_LANES["short"], options["once"]
     log = Log(as_json=options["log_json"])
     with contextlib.ExitStack() as stack:
         jobs = stack.enter_context(open_jobs(options["database"]))
@@ -190,7 +180,7 @@ def _watch(
         waker = stack.enter_context(Waker(inbox))
         stack.enter_context(jobs.running(lanes={**DEFAULT_LANES, "short": count}))
         watcher = Watcher(
-            setup,
+            _setup(inbox, outbox, options, most_open=2 * count + 6),
             jobs,
             ledger,
             Folders(inbox, planner),
@@ -208,6 +198,14 @@ def _watch(
             log.close()
             log("stopped", **_totals(watcher))
     return 1 if watcher.totals.failed or watcher.is_kept_waiting else 0
+
+
+def _setup(inbox: Path, outbox: Path, options: dict[str, Any], *, most_open: int) -> Setup:
+    from mastering.cli.inputs import AUDIO_SUFFIXES
+    from mastering.watch.values import Setup
+
+    times = {name: options[name] for name in ("interval_s", "settle_s")}
+    return Setup(inbox=inbox, outbox=outbox, suffixes=AUDIO_SUFFIXES, most_open=most_open, **times)
 
 
 def _work(watcher: Watcher, waker: Any, log: Log, interrupts: Interrupts, *, once: bool) -> None:
