@@ -20,6 +20,7 @@ from mastering.errors import EnvironmentProblem, ParameterError
 if TYPE_CHECKING:
     from mastering.cli.signals import Interrupts
     from mastering.cli.watch_log import Log
+    from mastering.watch.values import Setup
     from mastering.watch.watcher import Watcher
     from mastering.webhooks.signing import Secret
 
@@ -160,14 +161,12 @@ def _watch(
     options: dict[str, Any],
 ) -> int:
     """Watch until there is nothing more to do; gives the exit code."""
-    from mastering.cli.inputs import AUDIO_SUFFIXES
     from mastering.cli.notify import Notifier
     from mastering.cli.watch_log import Log
     from mastering.io.files import probe
     from mastering.watch.folders import Folders
     from mastering.watch.hint import Waker
     from mastering.watch.ledger import Ledger, ledger_name
-    from mastering.watch.values import Setup
     from mastering.watch.watcher import Watcher
 
     once, lanes = options["once"], {"short": options["jobs"], "long": None}
@@ -178,14 +177,6 @@ def _watch(
             opened_executor(options["executor"], options["ray_address"], lanes, jobs.place)
         )
         count = sum(workers.workers.values())
-        setup = Setup(
-            inbox=inbox,
-            outbox=outbox,
-            suffixes=AUDIO_SUFFIXES,
-            interval_s=options["interval_s"],
-            settle_s=options["settle_s"],
-            most_open=2 * count + 6,
-        )
         ledger = stack.enter_context(Ledger(jobs.place.folder / "watch", inbox))
         hooks = jobs.place.folder / "webhooks" / f"{ledger_name(inbox)}.sqlite"
         sender = stack.enter_context(
@@ -195,7 +186,7 @@ def _watch(
         waker = stack.enter_context(Waker(inbox))
         stack.enter_context(jobs.running(executor=workers))
         watcher = Watcher(
-            setup,
+            _setup(inbox, outbox, options, most_open=2 * count + 6),
             jobs,
             ledger,
             Folders(inbox, planner),
@@ -213,6 +204,14 @@ def _watch(
             log.close()
             log("stopped", **_totals(watcher))
     return 1 if watcher.totals.failed or watcher.is_kept_waiting else 0
+
+
+def _setup(inbox: Path, outbox: Path, options: dict[str, Any], *, most_open: int) -> Setup:
+    from mastering.cli.inputs import AUDIO_SUFFIXES
+    from mastering.watch.values import Setup
+
+    times = {name: options[name] for name in ("interval_s", "settle_s")}
+    return Setup(inbox=inbox, outbox=outbox, suffixes=AUDIO_SUFFIXES, most_open=most_open, **times)
 
 
 def _work(watcher: Watcher, waker: Any, log: Log, interrupts: Interrupts, *, once: bool) -> None:

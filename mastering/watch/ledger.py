@@ -83,12 +83,7 @@ class Ledger:
         path = folder / f"{ledger_name(inbox)}.sqlite"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, isolation_level=None, timeout=0.5)
-            self._database.execute("PRAGMA locking_mode=EXCLUSIVE")
-            self._database.execute("PRAGMA synchronous=FULL")
-            self._database.execute("BEGIN EXCLUSIVE")
-            self._database.execute("COMMIT")
-            self._database.executescript(_SCHEMA)
+            self._database = _opened(path)
         except (OSError, sqlite3.Error) as error:
             raise _problem(inbox, path, error) from error
 
@@ -170,6 +165,20 @@ class Ledger:
             self._database.execute("ROLLBACK")
             raise
         self._database.execute("COMMIT")
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None, timeout=0.5)
+    try:
+        database.execute("PRAGMA locking_mode=EXCLUSIVE")
+        database.execute("PRAGMA synchronous=FULL")
+        database.execute("BEGIN EXCLUSIVE")
+        database.execute("COMMIT")
+        database.executescript(_SCHEMA)
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
 
 
 def ledger_name(inbox: Path) -> str:

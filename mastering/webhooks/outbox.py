@@ -50,11 +50,7 @@ class Outbox:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._database = sqlite3.connect(path, isolation_level=None, timeout=0.5, check_same_thread=False)
-            for line in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL"):
-                self._database.execute(f"PRAGMA {line}")
-            self._database.executescript(_SCHEMA)
-            self._forget()
+            self._database = _opened(path)
         except (OSError, sqlite3.Error) as error:
             raise EnvironmentProblem(
                 f"{path}: the outbox of webhooks cannot be opened ({error})",
@@ -124,11 +120,22 @@ class Outbox:
         with self._locked() as database:
             database.execute(f"UPDATE messages SET {changes} WHERE id = ?", (*values, message))
 
-    def _forget(self) -> None:
-        query = "DELETE FROM messages WHERE state != 'waiting' AND created_s < ?"
-        self._database.execute(query, (time.time() - _KEPT_S,))
-
     @contextlib.contextmanager
     def _locked(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
             yield self._database
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """The database, for this process alone, without what nobody asks for any more."""
+    database = sqlite3.connect(path, isolation_level=None, timeout=0.5, check_same_thread=False)
+    try:
+        for line in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL"):
+            database.execute(f"PRAGMA {line}")
+        database.executescript(_SCHEMA)
+        old_s = time.time() - _KEPT_S
+        database.execute("DELETE FROM messages WHERE state != 'waiting' AND created_s < ?", (old_s,))
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database

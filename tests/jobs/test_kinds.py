@@ -19,6 +19,7 @@ from mastering.cli.stems.remix_material import Wish
 from mastering.cli.stems.remix_task import RemixTask
 from mastering.cli.stems.tasks import Settings, StemsTask
 from mastering.cli.tasks import AlbumTask, ApplyTask, MasterTask, StemsOrder
+from mastering.cli.watch_task import DropAlbumTask, DropTask
 from mastering.codec import to_plain
 from mastering.errors import ParameterError, PresetError
 from mastering.host.plugins.values import WorkerLimits
@@ -44,6 +45,12 @@ def _requests() -> list[tuple[str, str, Any]]:
         ("master", "short", MasterTask(source=_IN, output=_OUT, job=_job())),
         ("master", "long", MasterTask(source=_IN, output=_OUT, job=_job(), stems=StemsOrder())),
         ("album", "short", AlbumTask(pairs=((_IN, _OUT),), job=_job())),
+        ("drop", "short", DropTask(master=MasterTask(source=_IN, output=_OUT, job=_job()), content="c")),
+        (
+            "drop-album",
+            "short",
+            DropAlbumTask(album=AlbumTask(pairs=((_IN, _OUT),), job=_job()), contents=("c",), take=2),
+        ),
         (
             "apply",
             "short",
