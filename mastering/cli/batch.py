@@ -250,7 +250,7 @@ def _master(
             workers=_workers(options),
             retry_failed=options["retry_failed"],
         )
-        session.follow(ctx.obj.raise_if_received)
+        session.follow(ctx.obj)
     if options["as_json"]:
         click.echo(catalogue.record.text("finished"), nl=False)
     return 1 if session.failed else 0
