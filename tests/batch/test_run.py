@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from mastering.cli.catalogue.ready import Readied
 from mastering.cli.catalogue.run import Run
 from mastering.cli.progress import SilentBoard
+from mastering.cli.signals import Interrupted, Interrupts
 from mastering.errors import ParameterError
 from mastering.jobs.model import Job
 
@@ -72,3 +78,15 @@ def test_long_work_does_not_stand_before_short() -> None:
     assert names == ["long 0", "long 1", "short 0", "short 1", "short 2"]
     assert not run.finished
     run.close()
+
+
+def test_a_signal_is_heard_between_two_steps() -> None:
+    """Not in the middle of one, where it would leave a database's connection in the middle of a query."""
+    steps = []
+    with Interrupts() as interrupts, pytest.raises(Interrupted):
+        with interrupts.held():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+            steps.append("whole")
+        steps.append("never")
+    assert steps == ["whole"]
