@@ -244,7 +244,7 @@ def _master(
             workers=workers,
             retry_failed=options["retry_failed"],
         )
-        session.follow(ctx.obj.raise_if_received)
+        session.follow(ctx.obj)
     if options["as_json"]:
         click.echo(catalogue.record.text("finished"), nl=False)
     return 1 if session.failed else 0

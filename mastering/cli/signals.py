@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -42,6 +43,7 @@ class Interrupts:
     def __init__(self, *, ignored: tuple[int, ...] = ()) -> None:
         self._ignored = ignored
         self._received: int | None = None
+        self._held = False
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
@@ -64,7 +66,22 @@ class Interrupts:
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self._received is None:
             self._received = number
-            raise Interrupted(number)
+            if not self._held:
+                raise Interrupted(number)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """While this is open a signal is noted, and raised at its end.
+
+        For what an exception out of nowhere would leave in a bad state: a connection to a database that is
+        given back in the middle of a query blocks whoever has it next.
+        """
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        self.raise_if_received()
 
     def raise_if_received(self) -> None:
         """Raise Interrupted again if a signal came whose exception was lost on the way."""

@@ -142,7 +142,7 @@ def _row(index: int, song: CatalogueSong) -> str:
     for column in _COLUMNS:
         text = escape(column.cell(song))
         if column.name == "song" and song.report:
-            text = f'<a href="{escape(quote(song.report))}">{text}</a>'
+            text = f'<a href="{escape(quote(song.report, errors="surrogateescape"))}">{text}</a>'
         if column.name == "song" and song.album:
             text += f"<small>{escape(song.album)}</small>"
         label = column.unit if column.unit in _SAYING else f"{column.title} {column.unit}".strip()

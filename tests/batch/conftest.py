@@ -100,6 +100,15 @@ class Catalogue:
         assert sorted([*masters, *beside]) == sorted(files)
         return masters
 
+    def here(self, name: str, **settings: Any) -> bytes:
+        """The master of an input, made in this process without any job."""
+        import mastering
+
+        output = self.root / "here" / Path(name).with_suffix(".wav").name
+        output.parent.mkdir(exist_ok=True)
+        mastering.master(self.inputs / name, output, force=True, write_report=False, **settings)
+        return output.read_bytes()
+
     def journals(self) -> list[str]:
         """Left by attempts."""
         return sorted(path.name for path in (self.root / "jobs" / "attempts").iterdir())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,10 @@ from mastering.io.atomic import watched
 from mastering.io.remote import content_of, fetch, filesystem_of, find, look, told, version_of
 from mastering.io.remote_publish import Published, is_published, publish, withdraw, write_bytes
 from mastering.jobs.journal import Busy, Journal, settled
-from mastering.jobs.model import Outcome
+from mastering.jobs.model import Outcome, Retries
+from mastering.jobs.place import Place
+from mastering.jobs.service import Jobs
+from tests.batch import work
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -218,3 +223,28 @@ def test_withdrawing_twice(place: str, master: Path) -> None:
     withdraw(published, "")
     withdraw(published, f"{place}/part.wav")
     assert _names(place) == []
+
+
+@pytest.fixture
+def found_by_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes of their own find the kind of `tests.batch.work`, too."""
+    repository = str(Path(__file__).resolve().parents[2])
+    paths = filter(None, [os.environ.get("PYTHONPATH"), repository])
+    monkeypatch.setattr(sys, "path", [*sys.path, repository])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+
+
+@pytest.mark.usefixtures("found_by_workers")
+def test_a_worker_that_dies_while_it_publishes(tmp_path: Path, master: Path) -> None:
+    """What it has put there is gone before the next attempt, which would be refused the name otherwise."""
+    there, tries = f"{tmp_path.as_uri()}/there", tmp_path / "tries"
+    request = work.Work(source=master, urls=(f"{there}/a.wav", f"{there}/b.wav"), tries=tries)
+    with Jobs(Place.of(str(tmp_path / "jobs")), kinds=work.kinds()) as jobs:
+        job = jobs.submit(request)
+        with jobs.running(lanes={"short": 1}, retries=Retries(wait_s=0.0)):
+            (done,) = jobs.wait([job.id], timeout_s=50.0)
+    assert done.state == "done", done.failure
+    assert tries.read_text("ascii") == "xx"
+    assert _names(there) == ["/a.wav", "/b.wav"]
+    assert [file.path for file in done.files] == list(request.urls)
+    assert list((tmp_path / "jobs" / "attempts").iterdir()) == []

@@ -16,11 +16,11 @@ from mastering.report.catalogue import CatalogueSong, render_catalogue
 ENTRIES = [
     Entry(
         input="/mixes/=cmd.wav",
-        output="b/=cmd.master.wav",
+        output="b/=cmd\udcff.master.wav",
         state="done",
         files=(
-            Kept(path="b/=cmd.master.wav", size_bytes=1, sha256="ab", stamp=""),
-            Kept(path="b/=cmd.master.report.html", size_bytes=1, sha256="cd", stamp=""),
+            Kept(path="b/=cmd\udcff.master.wav", size_bytes=1, sha256="ab", stamp=""),
+            Kept(path="b/=cmd\udcff.master.report.html", size_bytes=1, sha256="cd", stamp=""),
         ),
         duration_s=61.0,
         lufs_before=-20.0,
@@ -56,7 +56,7 @@ def test_the_page() -> None:
     assert "<b>" not in page
     assert "&lt;b&gt;" in page
     assert "<script" not in page
-    assert 'href="b/%3Dcmd.master.report.html"' in page
+    assert 'href="b/%3Dcmd%FF.master.report.html"' in page
     assert "-20.0 → -14.0" in page
     assert "silent → silent" in page
     assert "Integrated loudness" in page

@@ -40,10 +40,10 @@ class Rate:
 
 
 MEASURED: Mapping[Effort, Rate] = {
-    "style": Rate(song_s=0.25, per_audio_s=0.0150, memory_mb=450),
-    "reference": Rate(song_s=0.25, per_audio_s=0.0200, memory_mb=500),
-    "refined": Rate(song_s=8.0, per_audio_s=0.0200, memory_mb=900),
-    "stems": Rate(song_s=8.0, per_audio_s=1.5000, memory_mb=2_000),
+    "style": Rate(song_s=0.32, per_audio_s=0.0160, memory_mb=500),
+    "reference": Rate(song_s=1.23, per_audio_s=0.0160, memory_mb=540),
+    "refined": Rate(song_s=2.85, per_audio_s=0.0159, memory_mb=910),
+    "stems": Rate(song_s=5.13, per_audio_s=0.1754, memory_mb=1_400),
 }
 """See SOURCE."""
 

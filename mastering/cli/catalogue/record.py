@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -133,20 +133,20 @@ class Record:
         pause_s = max(_LEAST_S, self._took_s / _SHARE_OF_TIME)
         return time.monotonic() - self._written_s >= pause_s
 
-    def write(self, state: str, others: Mapping[str, bytes]) -> None:
+    def write(self, state: str, others: Mapping[str, Callable[[], str]]) -> None:
         """Write it down, and what is made of it.
 
         Args:
             state: of the run: "running", "interrupted" or "finished".
-            others: name -> content of files beside it.
+            others: name -> content of files beside it, made one after the other because they are large.
 
         Raises:
             EnvironmentProblem: the outbox cannot be written.
         """
         began_s = time.monotonic()
         self._outbox.write(NAME, self.text(state).encode("ascii"))
-        for name, data in others.items():
-            self._outbox.write(name, data)
+        for name, text in others.items():
+            self._outbox.write(name, text().encode("utf-8", "backslashreplace"))
         self._written_s = time.monotonic()
         self._took_s = self._written_s - began_s
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from mastering.cli.catalogue.record import Entry, Record
 from mastering.cli.catalogue.run import Run
 from mastering.cli.catalogue.summary import CSV_NAME, HTML_NAME, csv_text, html_text
 from mastering.cli.progress import Board
+from mastering.cli.signals import Interrupts
 from mastering.codec import to_plain
 from mastering.io.remote import Found
 from mastering.jobs.kinds import Kinds
@@ -96,21 +97,22 @@ class Session:
         """Songs of this run that have failed."""
         return self._run.tally.failed
 
-    def follow(self, raise_if_interrupted: Callable[[], None]) -> None:
+    def follow(self, interrupts: Interrupts) -> None:
         """Do it all; whatever ends it, what is known is written down.
 
         Raises:
             EnvironmentProblem: the outbox or the jobs' database cannot be used.
+            Interrupted: by a signal, between two steps.
         """
         self._tell(*sentences(self._judged))
         state = "interrupted"
         try:
             while not self._run.finished:
-                raise_if_interrupted()
-                self._run.step()
-                self._board.overall(*self._overall())
-                if self._record.due:
-                    self._write("running")
+                with interrupts.held():
+                    self._run.step()
+                    self._board.overall(*self._overall())
+                    if self._record.due:
+                        self._write("running")
                 if not self._run.finished:
                     time.sleep(_STEP_S)
             state = "finished"
@@ -164,16 +166,13 @@ class Session:
             ("Time", span(elapsed_s), f"estimated {span(judged.wall_s)}"),
             ("Work", span(tally.worker_s), f"estimated {span(judged.worker_s)}"),
         ]
-        page = html_text(
-            entries, self._outbox, verdict if state == "finished" else f"{verdict} ({state})", facts
-        )
-        self._record.write(
-            state,
-            {
-                CSV_NAME: csv_text(entries).encode("utf-8", "backslashreplace"),
-                HTML_NAME: page.encode("utf-8", "backslashreplace"),
-            },
-        )
+        if state != "finished":
+            verdict = f"{verdict} ({state})"
+        pages = {
+            CSV_NAME: lambda: csv_text(entries),
+            HTML_NAME: lambda: html_text(entries, self._outbox, verdict, facts),
+        }
+        self._record.write(state, pages)
 
     def _last_words(self, state: str) -> str:
         tally, judged = self._run.tally, self._judged
