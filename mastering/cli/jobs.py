@@ -256,15 +256,16 @@ def run_command(
         opened_executor(executor, ray_address, lanes, jobs.place) as workers,
         jobs.running(executor=workers, limits=limits),
     ):
-        failed_before = jobs.count().get("failed", 0)
-        while (left := jobs.count()).get("queued", 0) + left.get("running", 0):
-            ctx.obj.raise_if_received()
+        with ctx.obj.held():
+            count = before = jobs.count()
+        while count.get("queued", 0) + count.get("running", 0):
             time.sleep(0.2)
-        count = jobs.count()
+            with ctx.obj.held():
+                count = jobs.count()
     click.echo(
         ", ".join(f"{count[state]} {state}" for state in _STATES if state in count) or "no jobs", err=True
     )
-    ctx.exit(1 if count.get("failed", 0) > failed_before else 0)
+    ctx.exit(1 if count.get("failed", 0) > before.get("failed", 0) else 0)
 
 
 def _submitted(tasks: Sequence[Any], database: str | None) -> tuple[int, list[Job]]:

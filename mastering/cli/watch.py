@@ -215,11 +215,12 @@ def _setup(inbox: Path, outbox: Path, options: dict[str, Any], *, most_open: int
 
 
 def _work(watcher: Watcher, waker: Any, log: Log, interrupts: Interrupts, *, once: bool) -> None:
-    watcher.recover()
+    with interrupts.held():
+        watcher.recover()
     hint = False
     while True:
-        interrupts.raise_if_received()
-        watcher.tick(hint=hint)
+        with interrupts.held():
+            watcher.tick(hint=hint)
         if once and watcher.finished:
             return
         log.status(
