@@ -126,6 +126,10 @@ class Jobs:
         """Forget jobs that have ended; what they have written stays. Gives how many."""
         return self._store.clear(states, before_s=before_s)
 
+    def forget(self, job: str) -> None:
+        """Forget one job, if it has ended; what it has written stays."""
+        self._store.clear(ENDED, only=job)
+
     def wait(self, jobs: Iterable[str], *, timeout_s: float | None = None) -> Sequence[Job]:
         """The jobs once they have all ended, or as they are after `timeout_s`."""
         ids = list(jobs)
@@ -156,6 +160,8 @@ class Jobs:
         lanes: Mapping[str, int] = DEFAULT_LANES,
         limits: Limits = Limits(),
         retries: Retries = Retries(),
+        nice: int = 0,
+        finish_s: float = 0.0,
     ) -> Iterator[None]:
         """While this is open, this process works on what is queued, whoever queued it.
 
@@ -165,12 +171,14 @@ class Jobs:
         Args:
             lanes: lane -> how many worker processes.
             limits, retries: of every job.
+            nice: how much less urgent than this process the workers are.
+            finish_s: how long what runs at the end may still take.
 
         Raises:
             EnvironmentProblem: this process works on another database's jobs already.
         """
         owner = Owner(self._store.engine, self.place.owners)
-        workers = Lanes(lanes)
+        workers = Lanes(lanes, nice=nice)
         attempts = Attempts(
             self._store,
             self.kinds,
@@ -189,6 +197,7 @@ class Jobs:
             try:
                 yield
             finally:
+                attempts.drain(finish_s)
                 attempts.stop(_STOP_S)
                 stop.set()
                 self._store.queue.stop()

@@ -1,0 +1,216 @@
+"""How far the jobs are, copied from where they are done into the service's records, and who wants to know.
+
+Every change of a job gives its record the next number of one counter. Whoever was cut off names the last
+number he has heard of, and gets the jobs whose number is higher, as they are now: nothing else has to be kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mastering.errors import ParameterError
+from mastering.jobs.model import ENDED, Job
+from mastering.jobs.service import Jobs
+from mastering.service import documents
+from mastering.service.documents import Names
+from mastering.service.records import Records
+
+__all__ = ["Feed"]
+
+_LOOK_S = 0.2
+_LOAD = 10.0
+"""Looking may take this share (1/10) of the time."""
+
+_log = logging.getLogger("tonmeister.feed")
+
+
+class Feed:
+    """Copies what changes, and tells those who wait.
+
+    Args:
+        records: to keep current.
+        jobs: that are done.
+        songs, results: folders whose files people know by other names.
+    """
+
+    def __init__(self, records: Records, jobs: Jobs, *, songs: Path, results: Path) -> None:
+        self._records, self._jobs = records, jobs
+        self._songs, self._results = songs, results
+        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="feed")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: set[asyncio.Event] = set()
+        self.database_away = False
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin; `loop` is where those are who wait."""
+        self._loop = loop
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; whoever waits is told."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(30.0)
+        self.tell()
+
+    def look(self) -> None:
+        """Look soon."""
+        self._wake.set()
+
+    def tell(self) -> None:
+        """Wake those who wait."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._tell)
+
+    def listen(self) -> asyncio.Event:
+        """An event that is set at every change, until `leave`. To be used in the event loop."""
+        event = asyncio.Event()
+        self._waiting.add(event)
+        return event
+
+    def leave(self, event: asyncio.Event) -> None:
+        """Wait no more."""
+        self._waiting.discard(event)
+
+    def since(self, seq: int, *, owner: str | None, job: str | None = None) -> list[tuple[int, dict[str, Any]]]:
+        """Jobs that changed after a number, in the order of their changes.
+
+        Args:
+            seq: the number.
+            owner: whose; None is everybody's.
+            job: only this one.
+        """
+        query, values = "SELECT seq, document FROM jobs WHERE seq > ?", [seq]
+        for column, value in (("owner", owner), ("id", job)):
+            if value is not None:
+                query, values = f"{query} AND {column} = ?", [*values, value]  # type: ignore[list-item]
+        rows = self._records.all(f"{query} ORDER BY seq LIMIT 1000", *values)
+        return [(row["seq"], documents.document_of(row)) for row in rows]
+
+    def last(self) -> int:
+        """The number of the last change there was."""
+        row = self._records.one("SELECT seq FROM counter")
+        return int(row["seq"]) if row is not None else 0
+
+    def title(self, song: str) -> str | None:
+        """What a song is called, without its suffix."""
+        row = self._records.one("SELECT name FROM songs WHERE id = ?", song)
+        return None if row is None else Path(row["name"]).stem
+
+    def names(self, document: Mapping[str, Any]) -> Names:
+        """The names by which people know a job's files."""
+        ids = [*document["songs"], *document["references"]]
+        marks = ", ".join("?" * len(ids))
+        rows = self._records.all(f"SELECT file, name FROM songs WHERE id IN ({marks})", *ids)
+        known = {row["file"]: row["name"] for row in rows}
+        return Names(known, [self._songs, self._results / document["id"]])
+
+    def change(self, job: str, fields: Mapping[str, Any], *, outcome: str | None = None) -> None:
+        """Change a job's document; those who wait are told."""
+        with self._records.write() as connection:
+            row = connection.execute("SELECT document, parent FROM jobs WHERE id = ?", (job,)).fetchone()
+            if row is None:
+                return
+            before = documents.document_of(row)
+            after = {**before, **fields}
+            if after == before:
+                return
+            ended = after["state"] in ENDED
+            connection.execute(
+                "UPDATE jobs SET state = ?, seq = ?, document = ?, finished_s = ?, size_bytes = ?, used_s = ?, "
+                "outcome = coalesce(?, outcome) WHERE id = ?",
+                (
+                    after["state"],
+                    Records.next_seq(connection),
+                    json.dumps(after, ensure_ascii=False),
+                    time.time() if ended else None,
+                    sum(result["size_bytes"] for result in after["results"]),
+                    time.time(),
+                    outcome,
+                    job,
+                ),
+            )
+        if row["parent"] is not None:
+            self._change_batch(row["parent"])
+        self.tell()
+
+    def _change_batch(self, batch: str) -> None:
+        """A batch is as far as its jobs are."""
+        rows = self._records.all("SELECT document FROM jobs WHERE parent = ? ORDER BY rowid", batch)
+        self.change(batch, documents.joined([documents.document_of(row) for row in rows]))
+
+    def _tell(self) -> None:
+        for event in self._waiting:
+            event.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            start_s = time.monotonic()
+            try:
+                active = self._look()
+                self.database_away = False
+            except Exception as error:
+                if not self.database_away:
+                    _log.error("the jobs cannot be looked at", exc_info=error)
+                self.database_away, active = True, True
+            pause_s = max(_LOOK_S, _LOAD * (time.monotonic() - start_s)) if active else None
+            if not self._wake.is_set():
+                self._wake.wait(pause_s)
+            if active:
+                self._stopping.wait(_LOOK_S / 4.0)
+
+    def _look(self) -> bool:
+        """Copy what has changed; whether there is anything that can."""
+        rows = self._records.all(
+            "SELECT id, core, document FROM jobs WHERE state IN ('queued', 'running') AND core IS NOT NULL"
+        )
+        if not rows:
+            return False
+        listed = {job.id: job for job in self._jobs.list(states=("queued", "running"))}
+        for row in rows:
+            document = documents.document_of(row)
+            job = listed.get(row["core"]) or self._ended(row["core"])
+            if job is None:
+                self.change(row["id"], _FORGOTTEN)
+                continue
+            outcome = None
+            if job.outcome is not None:
+                outcome = documents.outcome_text(job, self.names(document))
+            now = documents.refreshed(document, job, self.names(document) if job.ended else Names({}, []))
+            if now != document:
+                self.change(row["id"], now, outcome=outcome)
+                self._note(document, now)
+        return True
+
+    def _ended(self, core: str) -> Job | None:
+        """The whole record of a job; None if somebody has cleared it."""
+        try:
+            return self._jobs.get(core)
+        except ParameterError:
+            return None
+
+    @staticmethod
+    def _note(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        if before["state"] != now["state"]:
+            code = (now["error"] or {}).get("code")
+            _log.info("job %s", now["state"], extra={"job": now["id"], "kind": now["kind"], "code": code})
+
+
+_FORGOTTEN = {
+    "state": "failed",
+    "error": {
+        "code": "job_unknown",
+        "message": "somebody has cleared this job from the database of jobs",
+        "hint": "Submit it again.",
+    },
+}

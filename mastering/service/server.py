@@ -1,0 +1,81 @@
+"""Listening: the socket, the server, and its end."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+from types import FrameType
+
+import uvicorn
+
+from mastering.errors import EnvironmentProblem
+from mastering.jobs.kinds import Kinds
+from mastering.service.app import create_app
+from mastering.service.house import House
+from mastering.service.ports import Workshop
+from mastering.service.settings import Settings
+
+__all__ = ["listening", "serve"]
+
+_KEEP_ALIVE_S = 30
+_BACKLOG = 512
+
+
+class _Server(uvicorn.Server):
+    """Ends streams when it is told to end: else it would wait for them."""
+
+    def __init__(self, config: uvicorn.Config, house: House) -> None:
+        super().__init__(config)
+        self._house = house
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal to end."""
+        self._house.stopping.set()
+        self._house.feed.tell()
+        super().handle_exit(sig, frame)
+
+
+def listening(settings: Settings) -> tuple[socket.socket, Settings]:
+    """The socket, and the settings with the port it has.
+
+    Raises:
+        EnvironmentProblem: the address is taken, or not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise EnvironmentProblem(
+            f"{settings.host}:{settings.port}: cannot listen there ({error.strerror})",
+            hint="Choose another --port, or end what listens there.",
+            code="address_taken",
+        ) from error
+    return listener, replace(settings, port=listener.getsockname()[1])
+
+
+def serve(settings: Settings, listener: socket.socket, kinds: Kinds, workshop: Workshop) -> None:
+    """Serve until a signal says to end.
+
+    Args:
+        settings: with the port of the listener.
+        listener: bound.
+        kinds, workshop: as `create_app`.
+    """
+    app = create_app(settings, kinds, workshop)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=10,
+        backlog=_BACKLOG,
+        ws="none",
+        lifespan="on",
+    )
+    _Server(config, app.state.house).run(sockets=[listener])
