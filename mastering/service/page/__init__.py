@@ -4,6 +4,6 @@ There is no build: ES modules, style sheets and a font, under one digest of thei
 may keep them for ever and never mixes two versions.
 """
 
-from mastering.service.page.files import DIGEST, Asset, asset, index
+from mastering.service.page.files import DIGEST, Asset, find_asset, index_html
 
-__all__ = ["DIGEST", "Asset", "asset", "index"]
+__all__ = ["DIGEST", "Asset", "find_asset", "index_html"]

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-__all__ = ["ASSETS", "DIGEST", "MEDIA_TYPES", "Asset", "asset", "index"]
+__all__ = ["ASSETS", "DIGEST", "MEDIA_TYPES", "Asset", "find_asset", "index_html"]
 
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -40,7 +40,7 @@ class Asset:
     etag: str
 
 
-def asset(name: str) -> Asset | None:
+def find_asset(name: str) -> Asset | None:
     """A file by its path below the page's folder, "js/main.js"; None if there is no such.
 
     Only names that were found when the page was read are known: a path never reaches the disk.
@@ -49,9 +49,9 @@ def asset(name: str) -> Asset | None:
 
 
 @cache
-def index() -> bytes:
+def index_html() -> Asset:
     """The document for `GET /` and for shared links; it names its files under `/assets/DIGEST/`."""
-    return ASSETS["index.html"].content.replace(b"/assets/", f"/assets/{DIGEST}/".encode())
+    return _asset("index.html", ASSETS["index.html"].content.replace(b"/assets/", f"/assets/{DIGEST}/".encode()))
 
 
 def _read_all() -> dict[str, Asset]:

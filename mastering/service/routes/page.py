@@ -2,38 +2,46 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Annotated
 
-from fastapi import APIRouter
-from starlette.responses import FileResponse, Response
+from fastapi import APIRouter, Header
+from starlette.responses import Response
 
+from mastering.service.page import DIGEST, Asset, find_asset, index_html
 from mastering.service.problems import Problem
 
 __all__ = ["router"]
 
-FOLDER = Path(__file__).resolve().parents[1] / "page"
 _FOREVER = "public, max-age=31536000, immutable"
 
 router = APIRouter(include_in_schema=False)
 
+Accepted = Annotated[str, Header(alias="Accept-Encoding")]
+Known = Annotated[str, Header(alias="If-None-Match")]
+
 
 @router.api_route("/", methods=["GET", "HEAD"])
 @router.api_route("/s/{token}", methods=["GET", "HEAD"])
-def index() -> Response:
+def index(accepted: Accepted = "", known: Known = "") -> Response:
     """The page; what a link shows is the page, too."""
-    path = FOLDER / "index.html"
-    if not path.is_file():
-        raise Problem(
-            503, "page_missing", "the page is not built", hint="Build it with tools/page, or install the wheel."
-        )
-    return FileResponse(path, headers={"Cache-Control": "no-cache"})
+    return _answer(index_html(), accepted, known, cache="no-cache")
 
 
-@router.api_route("/assets/{name:path}", methods=["GET", "HEAD"])
-def asset(name: str) -> Response:
-    """A file of the page; its name changes with its content."""
-    folder = (FOLDER / "assets").resolve()
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder) or not path.is_file():
+@router.api_route(f"/assets/{DIGEST}/{{name:path}}", methods=["GET", "HEAD"])
+def asset(name: str, accepted: Accepted = "", known: Known = "") -> Response:
+    """A file of the page; its address changes with the page."""
+    found = find_asset(name)
+    if found is None:
         raise Problem(404, "not_found", "there is nothing here")
-    return FileResponse(path, headers={"Cache-Control": _FOREVER})
+    return _answer(found, accepted, known, cache=_FOREVER)
+
+
+def _answer(asset: Asset, accepted: str, known: str, *, cache: str) -> Response:
+    headers = {"Cache-Control": cache, "ETag": asset.etag, "Vary": "Accept-Encoding"}
+    if asset.etag in known:
+        return Response(status_code=304, headers=headers)
+    if asset.gzip is not None and "gzip" in accepted:
+        return Response(
+            asset.gzip, media_type=asset.media_type, headers={**headers, "Content-Encoding": "gzip"}
+        )
+    return Response(asset.content, media_type=asset.media_type, headers=headers)

@@ -14,6 +14,7 @@ import { showShared } from "./shared.js";
 const main = document.getElementById("main");
 const banner = document.getElementById("banner");
 let about = null;
+let open = false;
 let leave = () => {};
 
 async function show() {
@@ -55,6 +56,7 @@ async function start() {
   try {
     about = await get("/about");
     await follow();
+    open = true;
   } catch (problem) {
     if (problem.status === 401 && !TOKEN) return askForKey(main, start);
     return showProblem(problem);
@@ -70,8 +72,8 @@ onContact((reachable, problem) => {
   say(connection, reachable ? "" : "Reconnecting …");
   if (reachable) banner.hidden = true;
   else silent = setTimeout(showAway, 2500);
-  if (problem?.status === 401 && about && !TOKEN) {
-    about = null;
+  if (problem?.status === 401 && open && !TOKEN) {
+    open = false;
     leave();
     askForKey(main, start, problem);
   }
