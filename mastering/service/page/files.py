@@ -51,7 +51,9 @@ def find_asset(name: str) -> Asset | None:
 @cache
 def index_html() -> Asset:
     """The document for `GET /` and for shared links; it names its files under `/assets/DIGEST/`."""
-    return _asset("index.html", ASSETS["index.html"].content.replace(b"/assets/", f"/assets/{DIGEST}/".encode()))
+    return _asset(
+        "index.html", ASSETS["index.html"].content.replace(b"/assets/", f"/assets/{DIGEST}/".encode())
+    )
 
 
 def _read_all() -> dict[str, Asset]:
@@ -87,5 +89,7 @@ def _asset(name: str, content: bytes) -> Asset:
 ASSETS = _read_all()
 """Every file of the page by its name."""
 
-DIGEST = hashlib.sha256("".join(f"{name}{one.etag}" for name, one in ASSETS.items()).encode()).hexdigest()[:16]
+DIGEST = hashlib.sha256("".join(f"{name}{one.etag}" for name, one in ASSETS.items()).encode()).hexdigest()[
+    :16
+]
 """Of all names and contents: part of every asset's address."""

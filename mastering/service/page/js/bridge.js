@@ -46,7 +46,7 @@ export function meterBridge({ meters, player, offset_db }) {
       "div",
       { class: "bridge-in" },
       scope.element,
-      h("div", { class: "bars" }, bars.map((one) => one.element), h("div", { class: "bar" }, h("span", { class: "bar-name", text: "Correlation" }), h("span", { class: "rail two-way" }, balance), correlation)),
+      h("div", { class: "bars" }, bars.map((one) => one.element), h("div", { class: "bar" }, h("span", { class: "bar-name", text: "Correlation" }), h("span", { class: "rail two-way" }, balance), h("span", { class: "bar-value" }, correlation))),
     ),
   );
   return { element, update };
@@ -55,10 +55,10 @@ export function meterBridge({ meters, player, offset_db }) {
 function bar(name, unit, low, high) {
   const fill = h("span", { class: "fill" });
   const hold = h("span", { class: "hold", hidden: true });
-  const value = h("span", { class: "figure", text: "–" });
+  const value = h("span", { class: "figure" }, "–");
   const share = (level) => Math.min(1, Math.max(0, (level - low) / (high - low)));
   return {
-    element: h("div", { class: "bar" }, h("span", { class: "bar-name" }, name, h("small", { text: ` ${unit}` })), h("span", { class: "rail" }, fill, hold), value),
+    element: h("div", { class: "bar" }, h("span", { class: "bar-name", text: name }), h("span", { class: "rail" }, fill, hold), h("span", { class: "bar-value" }, value, h("small", { text: ` ${unit}` }))),
     set(level, held = null) {
       fill.style.setProperty("--share", String(share(level)));
       hold.hidden = held === null || !Number.isFinite(held);

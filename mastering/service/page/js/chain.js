@@ -72,7 +72,7 @@ function plainName(key) {
 function shown(key, value) {
   if (typeof value !== "number") return String(value);
   const unit = unitOf(key);
-  return `${number(value, Number.isInteger(value) ? 0 : 2)}${unit ? `\u202f${unit}` : ""}`;
+  return `${number(value, Number.isInteger(value) ? 0 : 2)}${unit ? `\u00a0${unit}` : ""}`;
 }
 
 /** Puts one allowed plug-in into the chain and masters again. */

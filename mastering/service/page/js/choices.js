@@ -61,6 +61,7 @@ export function choices({ setup, styles, targets, intake, onChange }) {
   }
 
   function more() {
+    if (!setup.references.length) return null;
     return h(
       "label",
       { class: "choice line" },

@@ -38,9 +38,9 @@ export function control({ key, group, title, about, unit, low, high, step, decim
     "div",
     { class: big ? "control big-control" : "control" },
     h("label", { for: id }, title, h("small", { id: `${id}-about`, text: about })),
+    reset,
     h("span", { class: "value" }, field, h("span", { class: "unit", text: unit })),
     slider,
-    reset,
   );
   update(history.value);
   return { element, update };

@@ -27,8 +27,9 @@ export async function showDesk(main, about, { id, song }) {
   fill(
     desk,
     head(material, job),
-    h("div", { class: "desk-main" }, listen.element, chainView({ job, material, about }), stems.element),
+    h("div", { class: "desk-main" }, listen.element),
     h("div", { class: "desk-side" }, adjust.element, takeAway({ job, material, about })),
+    h("div", { class: "desk-more" }, stems.element, chainView({ job, material, about })),
   );
   fill(main, desk);
   return () => [stems, adjust, listen].forEach((part) => part.close());

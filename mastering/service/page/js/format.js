@@ -1,7 +1,7 @@
-// Numbers as people read them: a real minus, one decimal, the unit behind a thin space.
+// Numbers as people read them: a real minus, one decimal, the unit behind a space that does not break.
 
 const MINUS = "\u2212";
-const THIN = "\u202f";
+const SPACE = "\u00a0";
 
 /** A number with its decimals, "−14.0"; "–" where there is none. */
 export function number(value, decimals = 1, { signed = false } = {}) {
@@ -13,7 +13,7 @@ export function number(value, decimals = 1, { signed = false } = {}) {
 
 /** A number with its unit, "−14.0 LUFS". */
 export function measure(value, unit, decimals = 1, options = {}) {
-  return `${number(value, decimals, options)}${THIN}${unit}`;
+  return `${number(value, decimals, options)}${SPACE}${unit}`;
 }
 
 /** Seconds as "3:07", or "1:02:09"; with tenths where asked. */
@@ -34,13 +34,13 @@ export function spoken(seconds) {
 
 /** Bytes as "12.3 MB". */
 export function size(bytes) {
-  if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))}${THIN}kB`;
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)}${THIN}MB` : `${(bytes / 1e9).toFixed(2)}${THIN}GB`;
+  if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))}${SPACE}kB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)}${SPACE}MB` : `${(bytes / 1e9).toFixed(2)}${SPACE}GB`;
 }
 
 /** Hertz as "44.1 kHz". */
 export function rate(hz) {
-  return hz >= 1000 ? `${Number((hz / 1000).toFixed(2))}${THIN}kHz` : `${hz}${THIN}Hz`;
+  return hz >= 1000 ? `${Number((hz / 1000).toFixed(2))}${SPACE}kHz` : `${hz}${SPACE}Hz`;
 }
 
 /** A time stamp as "just now", "4 min ago" or a date. */
@@ -59,7 +59,7 @@ export function count(many, word) {
   return `${many} ${word}${many === 1 ? "" : "s"}`;
 }
 
-/** A file's name without its suffix. */
+/** A file's name as a title: without its suffix, with spaces for underscores. */
 export function bare(name) {
-  return name.replace(/\.[a-z0-9]{1,5}$/i, "");
+  return name.replace(/\.[a-z0-9]{1,5}$/i, "").replaceAll("_", " ").trim() || name;
 }

@@ -3,7 +3,8 @@
 import { createJob, get } from "./api.js";
 import { announce, fill, h } from "./dom.js";
 import { chooser, takeFiles } from "./dropping.js";
-import { learn } from "./events.js";
+import { jobs, learn } from "./events.js";
+import { heroWave } from "./hero.js";
 import { count } from "./format.js";
 import { choices } from "./choices.js";
 import { Intake } from "./intake.js";
@@ -65,9 +66,12 @@ export async function showHome(main, about) {
   async function start(event) {
     event.target.disabled = true;
     try {
-      for (const wish of wishes(setup, intake.ready("songs"))) learn(await createJob(wish));
+      const started = [];
+      for (const wish of wishes(setup, intake.ready("songs"))) started.push(await createJob(wish));
+      started.forEach(learn);
       intake.clear("songs");
-      announce("Started. The work is in the list below.");
+      announce("Started.");
+      if (started.length === 1) return void (location.hash = `#/job/${started[0].id}`);
       work.element.scrollIntoView({ block: "nearest" });
     } catch (problem) {
       intake.tell(problem);
@@ -93,8 +97,9 @@ function heading(intake, about) {
   button.className = "primary big";
   return h(
     "div",
-    { class: "hero", "data-drop": "songs" },
-    h("h1", { text: "Drop a mix. Take a master." }),
+    { class: jobs().length ? "hero small-hero" : "hero", "data-drop": "songs" },
+    h("h1", {}, "Drop a mix. ", h("br"), "Take a master."),
+    heroWave(),
     h("p", { class: "lead", text: "Drop one song anywhere on this page, or several for an album. You hear original and master side by side, change what you like, and take the files along." }),
     h("p", {}, button, input),
     h("p", { class: "muted small", text: `WAV, FLAC, AIFF, MP3, M4A, Ogg and Opus, up to ${Math.round(about.max_duration_s / 60)} minutes. Your files stay on this server.` }),
@@ -107,7 +112,7 @@ export function wishes(setup, songs) {
     references: setup.references,
     style: setup.style,
     target: setup.target,
-    options: setup.stems ? { stems: {} } : {},
+    options: setup.stems && setup.references.length ? { stems: {} } : {},
   };
   if (songs.length > 1 && setup.album) return [{ kind: "album", songs: songs.map((song) => song.id), ...wish }];
   return songs.map((song) => ({ kind: "master", song: song.id, ...wish }));

@@ -114,7 +114,7 @@ export class Intake {
         h("span", { text: clock(song.duration_s) }),
         h("span", { text: rate(song.sample_rate_hz) }),
         song.integrated_lufs === null ? null : h("span", { text: measure(song.integrated_lufs, "LUFS") }),
-        song.true_peak_dbtp === null ? null : h("span", { text: `${number(song.true_peak_dbtp)}\u202fdBTP` }),
+        song.true_peak_dbtp === null ? null : h("span", { text: `${number(song.true_peak_dbtp)}\u00a0dBTP` }),
       ),
       h("button", { type: "button", class: "quiet icon", "aria-label": `Leave ${song.name} out`, text: "×", on: { click: leave } }),
     );

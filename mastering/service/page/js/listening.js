@@ -90,10 +90,14 @@ export function listening(material) {
   const element = h(
     "section",
     { class: "listen panel", "aria-label": "Listen" },
-    h("div", { class: "listen-bar" }, switcher.element, match),
-    lanes.element,
-    h("div", { class: "transport" }, transport.element),
+    h(
+      "div",
+      { class: "deck-row" },
+      h("div", { class: "deck" }, transport.play, switcher.element),
+      h("div", { class: "deck-more" }, transport.note, match, transport.loop, transport.times),
+    ),
     told,
+    lanes.element,
     h("div", { class: "views" }, spectrum.element, bridge.element),
   );
   return {
@@ -136,7 +140,10 @@ function transportBar(player) {
     say(loopButton, player.loop ? `Loop ${clock(player.loop.from_s)}–${clock(player.loop.to_s)}` : "Loop");
   });
   return {
-    element: [play, h("span", { class: "times" }, here, h("span", { class: "muted figure", text: ` / ${clock(player.duration_s)}` })), note, loopButton],
+    play,
+    times: h("span", { class: "times" }, here, h("small", { class: "figure", text: clock(player.duration_s) })),
+    loop: loopButton,
+    note,
     update: () => say(here, clock(player.position_s, { tenths: true })),
   };
 }

@@ -4,8 +4,8 @@ import { parseHeader } from "./wav.js";
 
 const SIZE = 2048;
 const LOW_HZ = 30;
-const FLOOR_DB = -100;
-const CEILING_DB = -20;
+const FLOOR_DB = -78;
+const CEILING_DB = -16;
 
 onmessage = async ({ data: { url, columns, rows, duration_s } }) => {
   const reader = (await fetch(url)).body.getReader();

@@ -60,9 +60,13 @@ export function spectrogramLane({ sources, duration_s }) {
 
 function marks(context, height, top_hz) {
   context.font = "500 11px Barlow, sans-serif";
-  context.fillStyle = ink("muted");
+  context.fillStyle = ink("ink");
+  context.strokeStyle = ink("lane");
+  context.lineWidth = 4;
+  context.lineJoin = "round";
   for (const [hz, text] of [[100, "100"], [1000, "1k"], [10000, "10k"]]) {
     const y = height - (Math.log(hz / 30) / Math.log(top_hz / 30)) * height;
+    context.strokeText(text, 6, y + 4);
     context.fillText(text, 6, y + 4);
   }
 }

@@ -74,7 +74,7 @@ function drawWave(context, width, height, { shown, peaks, position }, player, du
     for (let x = 0; x < width; x++) {
       const [low, high] = range(values, x / width, (x + 1) / width);
       context.fillStyle = colour;
-      context.globalAlpha = x < played ? 1 : 0.45;
+      context.globalAlpha = x < played ? 1 : 0.55;
       const [top, bottom] = [middle - high * room * 0.48, middle - low * room * 0.48];
       context.fillRect(x, top, 1, Math.max(1, bottom - top));
     }
