@@ -21,7 +21,7 @@ from mastering.cli.stems.remix_material import Wish
 from mastering.cli.stems.remix_task import RemixTask
 from mastering.cli.stems.tasks import Settings, StemsTask
 from mastering.cli.tasks import AlbumTask, ApplyTask, MasterTask, PluginOrder, StemsOrder
-from mastering.errors import ModelError, ParameterError, PluginForbidden, PresetError
+from mastering.errors import ModelError, ParameterError, PresetError
 from mastering.host.plugins.policy import Policy
 from mastering.host.plugins.values import WorkerLimits
 from mastering.jobspec import MasterJob
@@ -35,8 +35,9 @@ from mastering.service.models import (
     RemixBody,
     StemsBody,
 )
+from mastering.service.plugins import check_plugins, forbidden
 from mastering.service.recipes import recipe_of
-from mastering.target import DeliverySpec, Recipe
+from mastering.target import DeliverySpec
 
 __all__ = ["CommandWorkshop"]
 
@@ -79,7 +80,7 @@ class CommandWorkshop:
         from mastering.io.encoders import check_spec
 
         recipe = recipe_of(body.recipe)
-        self.check_plugins(recipe)
+        check_plugins(recipe, self.allowed())
         given = _delivery(body.delivery)
         delivery = replace(recipe.delivery, **given) if given else None
         check_spec(delivery or recipe.delivery)
@@ -108,7 +109,9 @@ class CommandWorkshop:
         rate = nearest_rate(body.container, 48_000)
         check_format(body.container, sample_rate=rate, channels=2, bit_depth=body.bit_depth)
         if body.residual and body.two_stems:
-            raise ParameterError("residual and two_stems exclude each other", hint="no_STEM has the residual.")
+            raise ParameterError(
+                "residual and two_stems exclude each other", hint="no_STEM has the residual."
+            )
         return StemsTask(
             source=song,
             place=Place(root=folder, track="", template=_STEMS, container=body.container),
@@ -151,19 +154,6 @@ class CommandWorkshop:
             }
             for entry in list_models()
         ]
-
-    def check_plugins(self, recipe: Recipe) -> None:
-        """Refuse a recipe that uses a plug-in which is not allowed.
-
-        Raises:
-            PluginForbidden: it does.
-        """
-        chains = [recipe.chain, *(recipe.stems.chains if recipe.stems is not None else ())]
-        allowed = {word.sha256 for word in self.allowed().allowed}
-        for chain in chains:
-            for step in chain.steps:
-                if isinstance(step, External) and step.plugin.sha256 not in allowed:
-                    raise _forbidden(step.plugin.name)
 
     def _asked(
         self,
@@ -215,21 +205,16 @@ class CommandWorkshop:
                 if info.ref.name == body.plugin and bundle.sha256 in allowed and not info.instrument:
                     texts = [f"{name}={_setting(value)}" for name, value in body.parameters.items()]
                     step = with_settings(External(plugin=info.ref), info, texts)
-                    given = {"mix_percent": body.mix_percent, "part": body.part}
-                    known = {name: value for name, value in given.items() if value is not None}
-                    return Insert(step=replace(step, **known), at=body.at)
-        raise _forbidden(body.plugin)
+                    if body.mix_percent is not None:
+                        step = replace(step, mix_percent=body.mix_percent)
+                    if body.part is not None:
+                        step = replace(step, part=body.part)
+                    return Insert(step=step, at=body.at)
+        raise forbidden(body.plugin)
 
 
 def _setting(value: float | bool | str) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _forbidden(name: str) -> PluginForbidden:
-    return PluginForbidden(
-        f"the plug-in '{name[:80]}' is not allowed on this service",
-        hint="GET /api/v1/plugins lists those that are; an admin can allow more.",
-    )
 
 
 def _delivery(options: DeliveryOptions) -> dict[str, Any]:
@@ -304,5 +289,3 @@ def _in_own_words() -> Iterator[None]:
         yield
     except click.UsageError as error:
         raise ParameterError(error.format_message(), code="parameter") from error
-
-

@@ -14,7 +14,18 @@ from mastering.service.house import House
 from mastering.service.keys import LOCAL, Caller
 from mastering.service.problems import MEDIA_TYPE, Problem
 
-__all__ = ["COOKIE", "Asking", "Cursor", "Limit", "TheHouse", "cursor_after", "problems", "read_cursor"]
+__all__ = [
+    "COOKIE",
+    "AdminAsking",
+    "Asking",
+    "Cursor",
+    "Limit",
+    "TheHouse",
+    "caller_of",
+    "cursor_after",
+    "problems",
+    "read_cursor",
+]
 
 COOKIE = "tonmeister"
 _DEFAULT_PAGE, _LARGEST_PAGE = 50, 200
@@ -28,10 +39,16 @@ def _house(request: Request) -> House:
 TheHouse: TypeAlias = Annotated[House, Depends(_house)]
 
 
-def _caller(house: TheHouse, request: Request, authorization: Annotated[str | None, Header()] = None) -> Caller:
-    """Whose key or session the request carries."""
+def caller_of(
+    house: TheHouse, request: Request, authorization: Annotated[str | None, Header()] = None
+) -> Caller:
+    """Whose key or session the request carries.
+
+    Raises:
+        Problem: nobody's that is known, or too many requests.
+    """
     address = request.client.host if request.client is not None else "?"
-    if not house.keys.any:
+    if house.settings.is_private and not house.keys.any:
         house.requests.take(address)
         return LOCAL
     caller = _known(house, request, authorization, address)
@@ -61,7 +78,7 @@ def _unauthorised(detail: str, hint: str) -> Problem:
     )
 
 
-Asking: TypeAlias = Annotated[Caller, Depends(_caller)]
+Asking: TypeAlias = Annotated[Caller, Depends(caller_of)]
 
 
 def _admin(caller: Asking) -> Caller:

@@ -56,6 +56,7 @@ class About(Answer):
     plugins_allowed: bool
     stem_models: list[StemModel]
     preview_max_s: float
+    job: str | None = Field(default=None, description="Of a shared link: what it shows.")
 
 
 class Preset(Answer):
@@ -107,6 +108,8 @@ class Result(Answer):
     size_bytes: int
     sha256: str
     media_type: str
+    duration_s: float | None = None
+    sample_rate_hz: int | None = None
 
 
 class JobError(Answer):
@@ -131,8 +134,10 @@ class Job(Answer):
     finished_at: str | None
     attempts: int
     error: JobError | None
+    song: str | None = Field(default=None, description="The one song; null for several.")
     songs: list[str]
     references: list[str] = Field(default_factory=list)
+    request: dict[str, Any] = Field(default_factory=dict, description="What was asked for.")
     jobs: list[str] = Field(default_factory=list, description="Of a batch.")
     results: list[Result] = Field(default_factory=list)
     checks: list[dict[str, Any]] = Field(default_factory=list)
@@ -194,6 +199,7 @@ class PluginItem(Answer):
     version: str
     format: str
     category: str
+    instrument: bool = False
     sha256: str
     allowed: bool
 
@@ -203,3 +209,53 @@ class PluginPage(Answer):
 
     items: list[PluginItem]
     allowed: bool = Field(description="Whether any may be used.")
+
+
+class Plugin(PluginItem):
+    """A plug-in with its parameters."""
+
+    latency_frames: int
+    parameters: list[dict[str, Any]]
+
+
+class RecipeOnly(Answer):
+    """A recipe."""
+
+    recipe: dict[str, Any]
+
+
+class Analysis(BaseModel):
+    """Measurements of a file, as `tonmeister measure --json`, and curves for plots."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    integrated_lufs: float | None
+    loudness_range_lu: float | None
+    true_peak_dbtp: float | None
+    plr_db: float | None
+    short_term: dict[str, Any]
+    spectrum: dict[str, Any]
+    correlation: float
+    width_db: list[float | None]
+
+
+class GainReduction(Answer):
+    """Deepest gain of every step, in dB, 0 or below."""
+
+    step_s: float
+    limiter_db: list[float]
+    compressor_db: list[float]
+    compressor_bands_db: dict[str, list[float]]
+
+
+class Health(Answer):
+    """The process answers."""
+
+    status: Literal["ok"]
+
+
+class Readiness(Answer):
+    """Whether everything does its part: "ok", or what is wrong."""
+
+    status: Literal["ok", "not ready"]
+    parts: dict[str, str]

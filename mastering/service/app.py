@@ -18,7 +18,7 @@ from mastering.jobs.kinds import Kinds
 from mastering.service.access import problems
 from mastering.service.guards import Guards
 from mastering.service.house import House
-from mastering.service.ports import Workshop
+from mastering.service.ports import NewWorkshop
 from mastering.service.problems import Problem, answer, problem_of
 from mastering.service.routes import ROUTERS
 from mastering.service.settings import Settings
@@ -28,7 +28,7 @@ __all__ = ["create_app", "version"]
 _log = logging.getLogger("tonmeister.service")
 
 
-def create_app(settings: Settings, kinds: Kinds, workshop: Workshop) -> FastAPI:
+def create_app(settings: Settings, kinds: Kinds, workshop: NewWorkshop) -> FastAPI:
     """The service as an ASGI application.
 
     Args:
@@ -54,7 +54,7 @@ def create_app(settings: Settings, kinds: Kinds, workshop: Workshop) -> FastAPI:
     app.state.house = house
     for router in ROUTERS:
         app.include_router(router)
-    app.add_middleware(Guards, settings=settings)
+    app.add_middleware(Guards, settings=settings, metrics=house.metrics)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Problem, _problem)

@@ -31,6 +31,9 @@ _MEASURED = (
     "duration_s",
     "sample_rate",
 )
+_ELSEWHERE = ("kind", "song", "songs", "references", "webhook", "recipe")
+"""Of a request: what the document says elsewhere, or is too long for it."""
+
 _MEDIA_TYPES = {
     ".wav": "audio/wav",
     ".flac": "audio/flac",
@@ -86,9 +89,17 @@ class Names:
 
 
 def at_start(
-    job: str, kind: str, label: str, songs: Sequence[str], references: Sequence[str], created_s: float
+    job: str,
+    kind: str,
+    label: str,
+    *,
+    songs: Sequence[str],
+    references: Sequence[str],
+    request: Mapping[str, Any],
+    created_s: float,
 ) -> dict[str, Any]:
     """The document of a job that was just asked for."""
+    asked = {name: value for name, value in request.items() if name not in _ELSEWHERE}
     return {
         "id": job,
         "kind": kind,
@@ -101,8 +112,10 @@ def at_start(
         "finished_at": None,
         "attempts": 0,
         "error": None,
+        "song": songs[0] if len(songs) == 1 else None,
         "songs": list(songs),
         "references": list(references),
+        "request": asked,
         "jobs": [],
         "results": [],
         "checks": [],
@@ -163,27 +176,45 @@ def results_of(job: Job, document: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The files of a job that is done."""
     entries = job.outcome.entries if job.outcome is not None else ()
     stems = {path: stem for entry in entries for stem, path in dict(entry.get("outputs") or {}).items()}
-    songs = {
-        Path(entry["output"]).stem: song
+    about = {
+        Path(entry["output"]).name.partition(".")[0]: (song, entry)
         for entry, song in zip(entries, document["songs"], strict=False)
         if "output" in entry
     }
+    alone = (document["song"], entries[0] if entries else {})
     found = []
     for file in job.files:
         path = Path(file.path)
+        song, entry = about.get(path.name.partition(".")[0], alone)
+        role = _role(path, job.kind)
         found.append(
             {
                 "name": path.name,
                 "url": f"{API}/jobs/{document['id']}/results/{path.name}",
-                "role": _role(path, job.kind),
+                "role": role,
                 "stem": stems.get(file.path),
-                "song": songs.get(path.name.partition(".")[0]),
+                "song": song,
                 "size_bytes": file.size_bytes,
                 "sha256": file.sha256,
                 "media_type": media_type_of(path),
+                **(_length(entry) if role in ("master", "stem", "mix") else _NO_LENGTH),
             }
         )
     return found
+
+
+_NO_LENGTH = {"duration_s": None, "sample_rate_hz": None}
+
+
+def _length(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """How long what an entry tells of plays, and its rate."""
+    after = entry.get("after")
+    if after is not None:
+        return {"duration_s": after["duration_s"], "sample_rate_hz": after["sample_rate"]}
+    if entry.get("frames") and entry.get("sample_rate"):
+        rate = entry["sample_rate"]
+        return {"duration_s": entry["frames"] / rate, "sample_rate_hz": rate}
+    return _NO_LENGTH
 
 
 def media_type_of(path: Path) -> str:
@@ -197,6 +228,17 @@ def outcome_text(job: Job, names: Names) -> str:
     entries = names.plain(to_plain(outcome.entries)) if outcome is not None else []
     missed = outcome.missed if outcome is not None else False
     return json.dumps({"schema": 1, "results": entries, "missed": missed}, ensure_ascii=False)
+
+
+def moved(document: Mapping[str, Any], base: str) -> dict[str, Any]:
+    """A job's document whose links lead to another place: that of a shared link."""
+    results = [{**r, "url": r["url"].replace(f"{API}/", f"{base}/", 1)} for r in document["results"]]
+    links = {
+        name: url.replace(f"{API}/", f"{base}/", 1)
+        for name, url in document["links"].items()
+        if name != "events"
+    }
+    return {**document, "results": results, "links": links}
 
 
 def document_of(row: sqlite3.Row) -> dict[str, Any]:
@@ -244,7 +286,9 @@ def joined(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "stage": f"{running['label']}: {running['stage']}" if running is not None else "",
         "share": round(sum(_share(document) for document in documents) / max(1, len(documents)), 4),
         "started_at": min(started, default=None),
-        "finished_at": max((d["finished_at"] or "" for d in documents), default="") or None if ended else None,
+        "finished_at": max((d["finished_at"] or "" for d in documents), default="") or None
+        if ended
+        else None,
         "attempts": max((document["attempts"] for document in documents), default=0),
         "error": next((document["error"] for document in documents if document["error"]), None),
         "results": [result for document in documents for result in document["results"]],

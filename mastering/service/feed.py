@@ -1,7 +1,7 @@
 """How far the jobs are, copied from where they are done into the service's records, and who wants to know.
 
 Every change of a job gives its record the next number of one counter. Whoever was cut off names the last
-number he has heard of, and gets the jobs whose number is higher, as they are now: nothing else has to be kept.
+number he has heard of, and gets the jobs whose number is higher, as they are now: no log has to be kept.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ class Feed:
         """Wait no more."""
         self._waiting.discard(event)
 
-    def since(self, seq: int, *, owner: str | None, job: str | None = None) -> list[tuple[int, dict[str, Any]]]:
+    def since(
+        self, seq: int, *, owner: str | None, job: str | None = None
+    ) -> list[tuple[int, dict[str, Any]]]:
         """Jobs that changed after a number, in the order of their changes.
 
         Args:
@@ -89,10 +91,11 @@ class Feed:
             owner: whose; None is everybody's.
             job: only this one.
         """
-        query, values = "SELECT seq, document FROM jobs WHERE seq > ?", [seq]
+        query = "SELECT seq, document FROM jobs WHERE seq > ?"
+        values: list[int | str] = [seq]
         for column, value in (("owner", owner), ("id", job)):
             if value is not None:
-                query, values = f"{query} AND {column} = ?", [*values, value]  # type: ignore[list-item]
+                query, values = f"{query} AND {column} = ?", [*values, value]
         rows = self._records.all(f"{query} ORDER BY seq LIMIT 1000", *values)
         return [(row["seq"], documents.document_of(row)) for row in rows]
 
@@ -126,8 +129,8 @@ class Feed:
                 return
             ended = after["state"] in ENDED
             connection.execute(
-                "UPDATE jobs SET state = ?, seq = ?, document = ?, finished_s = ?, size_bytes = ?, used_s = ?, "
-                "outcome = coalesce(?, outcome) WHERE id = ?",
+                "UPDATE jobs SET state = ?, seq = ?, document = ?, finished_s = ?, size_bytes = ?, "
+                "used_s = ?, outcome = coalesce(?, outcome) WHERE id = ?",
                 (
                     after["state"],
                     Records.next_seq(connection),

@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mastering.service.ops import Metrics
 from mastering.service.problems import Problem, answer
 from mastering.service.settings import Settings
 
@@ -47,11 +47,12 @@ class Guards:
     Args:
         app: behind it.
         settings: the service's names.
+        metrics: counts answers.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
         self._app = app
-        self._settings = settings
+        self._settings, self._metrics = settings, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer it."""
@@ -59,27 +60,28 @@ class Guards:
             await self._app(scope, receive, send)
             return
         request_id, start_s = secrets.token_hex(8), time.monotonic()
-        status = 500
+        status = 0
 
         async def guarded(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                self._count(scope, status, time.monotonic() - start_s)
                 self._dress(MutableHeaders(scope=message), scope, request_id)
             await send(message)
 
         scope.setdefault("state", {})["request_id"] = request_id
-        try:
-            problem = self._refusal(scope, Headers(scope=scope))
-            await (answer(problem) if problem is not None else self._app)(scope, receive, guarded)
-        finally:
-            _log.debug(
-                "%s %s %s",
-                scope["method"],
-                scope["path"],
-                status,
-                extra={"request": request_id, "seconds": round(time.monotonic() - start_s, 4)},
-            )
+        problem = self._refusal(scope, Headers(scope=scope))
+        await (answer(problem) if problem is not None else self._app)(scope, receive, guarded)
+        if status == 0:
+            self._count(scope, 499, time.monotonic() - start_s)
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "other")
+        self._metrics.answered(scope["method"], route, status, seconds)
+        if status >= 500:
+            extra = {"request": scope["state"]["request_id"], "status": status}
+            _log.warning("%s %s", scope["method"], route, extra=extra)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Problem | None:
         hosts = headers.getlist("host")
@@ -96,9 +98,14 @@ class Guards:
         foreign = origin is not None and origin.lower() not in self._settings.origins
         site = headers.get("sec-fetch-site", "none")
         navigation = headers.get("sec-fetch-mode") == "navigate" and scope["method"] == "GET"
-        if (foreign and scope["method"] not in _SAFE) or (site in ("cross-site", "same-site") and not navigation):
+        if (foreign and scope["method"] not in _SAFE) or (
+            site in ("cross-site", "same-site") and not navigation
+        ):
             return Problem(
-                403, "origin_not_allowed", "another site's page may not use this service", hint="Use its own page."
+                403,
+                "origin_not_allowed",
+                "another site's page may not use this service",
+                hint="Use its own page.",
             )
         return None
 
@@ -110,8 +117,3 @@ class Guards:
         if scope["path"].startswith("/api/"):
             headers.setdefault("Cache-Control", "no-store")
         headers["X-Request-Id"] = request_id
-
-
-def extra_of(request_id: str, **more: Any) -> dict[str, Any]:
-    """What a log record says besides its text."""
-    return {"request": request_id, **more}

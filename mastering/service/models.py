@@ -44,7 +44,7 @@ Songs: TypeAlias = Annotated[list[SongId], Field(min_length=1, max_length=100)]
 
 
 def _in(limits: Range, **more: Any) -> Any:
-    return Field(None, ge=limits.low, le=limits.high, allow_inf_nan=False, **more)
+    return Field(default=None, ge=limits.low, le=limits.high, allow_inf_nan=False, **more)
 
 
 class Body(BaseModel):
@@ -56,7 +56,7 @@ class Body(BaseModel):
 class StemsOption(Body):
     """How to separate."""
 
-    model: Name | None = Field(None, description="A name of `stem_models`.", examples=["htdemucs"])
+    model: Name | None = Field(default=None, description="A name of `stem_models`.", examples=["htdemucs"])
 
 
 class InsertBody(Body):
@@ -66,8 +66,8 @@ class InsertBody(Body):
     parameters: dict[str, float | bool | str] = Field(
         default_factory=dict, max_length=500, examples=[{"thresh": -6.0}]
     )
-    mix_percent: float | None = Field(None, ge=0.0, le=100.0, allow_inf_nan=False)
-    part: Literal["all", "mid", "side"] | None = None
+    mix_percent: float | None = Field(default=None, ge=0.0, le=100.0, allow_inf_nan=False)
+    part: Literal["whole", "mid", "side"] | None = None
     at: Annotated[str, Field(max_length=40, examples=["post"])] = "post"
 
 
@@ -77,8 +77,8 @@ class DeliveryOptions(Body):
     integrated_lufs: float | None = _in(_DELIVERY["integrated_lufs"], examples=[-14.0])
     ceiling_dbtp: float | None = _in(_DELIVERY["ceiling_dbtp"], examples=[-1.0])
     sample_rate_hz: int | None = _in(_DELIVERY["sample_rate"], examples=[44_100])
-    bit_depth: Literal[16, 24, 32] | None = Field(None, examples=[24])
-    container: Container | None = Field(None, examples=["flac"])
+    bit_depth: Literal[16, 24, 32] | None = Field(default=None, examples=[24])
+    container: Container | None = Field(default=None, examples=["flac"])
 
 
 class MasterOptions(DeliveryOptions):
@@ -89,17 +89,17 @@ class MasterOptions(DeliveryOptions):
     eq: Literal["linear", "parametric"] | None = None
     refine_steps: int | None = _in(_JOB["refine_steps"])
     downmix: bool = False
-    stems: StemsOption | None = Field(None, description="Match stem by stem; needs a reference.")
+    stems: StemsOption | None = Field(default=None, description="Match stem by stem; needs a reference.")
     inserts: list[InsertBody] = Field(default_factory=list, max_length=16)
 
 
 class _Mastering(Body):
     references: list[SongId] = Field(default_factory=list, max_length=16)
-    style: Name | None = Field(None, examples=["balanced"])
-    target: Name | None = Field(None, examples=["spotify"])
+    style: Name | None = Field(default=None, examples=["balanced"])
+    target: Name | None = Field(default=None, examples=["spotify"])
     options: MasterOptions = MasterOptions()
     webhook: Annotated[str, Field(max_length=2_000)] | None = Field(
-        None, description="Name of a receiver that the service's settings know."
+        default=None, description="Name of a receiver that the service's settings know."
     )
 
 
@@ -140,7 +140,9 @@ class StemsBody(Body):
     kind: Literal["stems"]
     song: SongId
     model: Name | None = None
-    two_stems: Annotated[str, Field(pattern=r"^[a-z]{1,20}$")] | None = Field(None, examples=["vocals"])
+    two_stems: Annotated[str, Field(pattern=r"^[a-z]{1,20}$")] | None = Field(
+        default=None, examples=["vocals"]
+    )
     container: Container = "wav"
     bit_depth: Literal[16, 24, 32] = 24
     residual: bool = False
@@ -150,10 +152,10 @@ class StemsBody(Body):
 class StemLevel(Body):
     """What is done to a stem."""
 
-    gain_db: float = Field(0.0, ge=-120.0, le=24.0, allow_inf_nan=False)
+    gain_db: float = Field(default=0.0, ge=-120.0, le=24.0, allow_inf_nan=False)
     mute: bool = False
     solo: bool = False
-    pan: float = Field(0.0, ge=-100.0, le=100.0, allow_inf_nan=False, description="-100 is left.")
+    pan: float = Field(default=0.0, ge=-100.0, le=100.0, allow_inf_nan=False, description="-100 is left.")
 
 
 class RemixBody(Body):
@@ -208,7 +210,7 @@ class ToneBand(Body):
         ge=_BAND["frequency_hz"].low, le=_BAND["frequency_hz"].high, allow_inf_nan=False
     )
     gain_db: float = Field(ge=_BAND["gain_db"].low, le=_BAND["gain_db"].high, allow_inf_nan=False)
-    q: float = Field(0.707, ge=_BAND["q"].low, le=_BAND["q"].high, allow_inf_nan=False)
+    q: float = Field(default=0.707, ge=_BAND["q"].low, le=_BAND["q"].high, allow_inf_nan=False)
     shape: Literal["peak", "low_shelf", "high_shelf"] = "peak"
 
 
@@ -218,17 +220,18 @@ class Adjustment(Body):
     100 % is the recipe as it was made.
     """
 
-    amount_percent: float | None = Field(None, ge=0.0, le=150.0, allow_inf_nan=False)
+    amount_percent: float | None = Field(default=None, ge=0.0, le=150.0, allow_inf_nan=False)
     tone: list[ToneBand] = Field(default_factory=list, max_length=8)
-    compression_percent: float | None = Field(None, ge=0.0, le=200.0, allow_inf_nan=False)
-    width_percent: float | None = Field(None, ge=0.0, le=200.0, allow_inf_nan=False)
+    compression_percent: float | None = Field(default=None, ge=0.0, le=200.0, allow_inf_nan=False)
+    width_percent: float | None = Field(default=None, ge=0.0, le=200.0, allow_inf_nan=False)
     ceiling_dbtp: float | None = _in(_DELIVERY["ceiling_dbtp"])
     integrated_lufs: float | None = _in(_DELIVERY["integrated_lufs"])
 
 
 class _Adjusted(Body):
     recipe: Document | None = None
-    job: JobId | None = None
+    job: JobId | None = Field(default=None, description="In place of a recipe: that of a job.")
+    song: SongId | None = Field(default=None, description="Without it the job's first song.")
     adjust: Adjustment = Adjustment()
 
 
@@ -239,6 +242,5 @@ class AdjustBody(_Adjusted):
 class PreviewBody(_Adjusted):
     """A stretch of a song as a recipe would render it."""
 
-    song: SongId | None = Field(None, description="Without it the job's first song.")
-    start_s: float = Field(0.0, ge=0.0, le=86_400.0, allow_inf_nan=False)
-    duration_s: float = Field(10.0, gt=0.0, le=30.0, allow_inf_nan=False)
+    start_s: float = Field(default=0.0, ge=0.0, le=86_400.0, allow_inf_nan=False)
+    duration_s: float = Field(default=10.0, gt=0.0, le=30.0, allow_inf_nan=False)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
+from mastering.host.plugins.policy import Policy
 from mastering.service.models import AlbumBody, ApplyBody, MasterBody, RemixBody, StemsBody
 
-__all__ = ["Workshop"]
+__all__ = ["NewWorkshop", "Workshop"]
 
 
 class Workshop(Protocol):
@@ -41,3 +42,7 @@ class Workshop(Protocol):
     def stem_models(self) -> list[dict[str, Any]]:
         """Separation models that can be named: name, label, stems."""
         ...
+
+
+NewWorkshop: TypeAlias = Callable[[Callable[[], Policy]], Workshop]
+"""Makes a workshop that asks its argument what plug-ins may be loaded."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mastering.chain import MasteringChain
 from mastering.codec import from_plain, to_plain
 from mastering.errors import PresetError
 from mastering.target import DeliverySpec, Recipe
 
+if TYPE_CHECKING:
+    from mastering.report.steps import StepText
+
 __all__ = ["changes", "recipe_of", "sentences"]
 
 _DEEPEST = 40
+_MOST_ROWS = 8
 _UNITS = ("_dbfs", "_dbtp", "_lufs", "_db", "_lu", "_hz", "_ms", "_percent", "_s")
 _SPELLED = {
     "_dbfs": "dBFS",
@@ -41,19 +45,25 @@ def recipe_of(plain: Mapping[str, Any]) -> Recipe:
 
 
 def sentences(recipe: Recipe) -> list[str]:
-    """What a recipe does: a line for each step, and one for what is written."""
-    from mastering.report.steps import StepText, chain_steps, stem_steps
-
-    def line(step: StepText, before: str = "") -> str:
-        rows = [", ".join(f"{h} {c}".strip() for h, c in zip(step.header, row, strict=False)) for row in step.rows]
-        return f"{before}{step.title}: {'; '.join(rows)}" if rows else f"{before}{step.title}"
+    """What a recipe does: a line for each step, the limiter, and what is written."""
+    from mastering.report.steps import chain_steps, stem_steps
 
     chains = recipe.stems.chains if recipe.stems is not None else ()
-    stems = [line(step, f"{chain.stem}: ") for chain in chains for step in stem_steps(chain)]
+    stems = [f"{chain.stem}: {_line(step)}" for chain in chains for step in stem_steps(chain)]
     spec = recipe.delivery
     rate = f"{spec.sample_rate} Hz" if spec.sample_rate else "the song's rate"
     written = f"Written as {spec.container}, {spec.bit_depth} bit, {rate}, ceiling {spec.ceiling_dbtp:g} dBTP"
-    return [*stems, *map(line, chain_steps(recipe.chain)), written]
+    return [*stems, *map(_line, chain_steps(recipe.chain)), written]
+
+
+def _line(step: StepText) -> str:
+    """A step's table as one line; of a long one its first and last row."""
+    rows = [
+        ", ".join(f"{h} {c}".strip() for h, c in zip(step.header, row, strict=False)) for row in step.rows
+    ]
+    if len(rows) > _MOST_ROWS:
+        rows = [f"{len(rows)} points from {rows[0]} to {rows[-1]}"]
+    return f"{step.title}: {'; '.join(rows)}" if rows else step.title
 
 
 def changes(before: Recipe, after: Recipe) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from dataclasses import replace
 from types import FrameType
 
@@ -12,21 +13,30 @@ from mastering.errors import EnvironmentProblem
 from mastering.jobs.kinds import Kinds
 from mastering.service.app import create_app
 from mastering.service.house import House
-from mastering.service.ports import Workshop
+from mastering.service.ops import set_up_logs
+from mastering.service.ports import NewWorkshop
 from mastering.service.settings import Settings
 
 __all__ = ["listening", "serve"]
 
 _KEEP_ALIVE_S = 30
 _BACKLOG = 512
+_LAST_ANSWERS_S = 10
+"""How long answers may still take when it ends; then jobs end, or go back to the queue."""
 
 
 class _Server(uvicorn.Server):
-    """Ends streams when it is told to end: else it would wait for them."""
+    """Says when it listens, and ends streams when it is told to end: else it would wait for them."""
 
-    def __init__(self, config: uvicorn.Config, house: House) -> None:
+    def __init__(self, config: uvicorn.Config, house: House, ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self._house = house
+        self._house, self._ready = house, ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal to end."""
@@ -56,14 +66,23 @@ def listening(settings: Settings) -> tuple[socket.socket, Settings]:
     return listener, replace(settings, port=listener.getsockname()[1])
 
 
-def serve(settings: Settings, listener: socket.socket, kinds: Kinds, workshop: Workshop) -> None:
+def serve(
+    settings: Settings,
+    listener: socket.socket,
+    kinds: Kinds,
+    workshop: NewWorkshop,
+    *,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
     """Serve until a signal says to end.
 
     Args:
         settings: with the port of the listener.
         listener: bound.
         kinds, workshop: as `create_app`.
+        ready: called once it listens.
     """
+    set_up_logs(settings.log)
     app = create_app(settings, kinds, workshop)
     config = uvicorn.Config(
         app,
@@ -71,11 +90,12 @@ def serve(settings: Settings, listener: socket.socket, kinds: Kinds, workshop: W
         access_log=False,
         server_header=False,
         date_header=True,
-        proxy_headers=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=",".join(settings.trusted_proxies),
         timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=_LAST_ANSWERS_S,
         backlog=_BACKLOG,
         ws="none",
         lifespan="on",
     )
-    _Server(config, app.state.house).run(sockets=[listener])
+    _Server(config, app.state.house, ready).run(sockets=[listener])

@@ -38,6 +38,7 @@ class Settings:
         nice: how much less urgent than the service its jobs are, 0..19.
         public_urls: where browsers reach it, such as https://desk.example.org; Host and Origin of any
             other are refused. The address it listens on is always one where that is loopback.
+        trusted_proxies: addresses whose X-Forwarded-For is believed.
         max_upload_mb: of one file.
         max_duration_s: of one song.
         max_songs: of one key.
@@ -66,6 +67,7 @@ class Settings:
     long_workers: Annotated[int, Range(0, 256)] = 0
     nice: Annotated[int, Range(0, 19)] = 10
     public_urls: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
     max_upload_mb: Annotated[int, Range(1, 1_048_576, "MB")] = 2_048
     max_duration_s: Annotated[int, Range(1, 86_400, "s")] = 7_200
     max_songs: Annotated[int, Range(1, 1_000_000)] = 2_000
@@ -100,6 +102,11 @@ class Settings:
     def is_loopback(self) -> bool:
         """Whether only this machine reaches it."""
         return self.host in _LOOPBACK or self.host.startswith("127.")
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody but this machine can reach it: then it may go without keys."""
+        return self.is_loopback and not self.public_urls
 
     @property
     def origins(self) -> frozenset[str]:

@@ -298,7 +298,10 @@ class Uploads:
             )
         if used_bytes + coming_bytes + length_bytes > settings.quota_mb * _MB:
             raise Problem(
-                403, "quota", f"your files would be more than {settings.quota_mb} MB", hint="Delete some first."
+                403,
+                "quota",
+                f"your files would be more than {settings.quota_mb} MB",
+                hint="Delete some first.",
             )
         if shutil.disk_usage(self._folder).free - length_bytes < settings.min_free_mb * _MB:
             raise Problem(

@@ -78,7 +78,8 @@ class Work:
     def start(self) -> None:
         """Queue what was recorded and not queued."""
         for row in self._records.all(
-            "SELECT id FROM jobs WHERE core IS NULL AND state = 'queued' AND kind != 'batch' ORDER BY created_s"
+            "SELECT id FROM jobs WHERE core IS NULL AND state = 'queued' AND kind != 'batch' "
+            "ORDER BY created_s"
         ):
             self._waiting.put(row["id"])
         self._queueing.start()
@@ -241,6 +242,25 @@ class Work:
             hint="The job's document lists its results.",
         )
 
+    def recipe(self, caller: Caller, job: str, song: str | None = None) -> dict[str, Any]:
+        """The recipe of a job; of an album that of one song.
+
+        Raises:
+            Problem: there is none.
+        """
+        for known in self.get(caller, job)["results"]:
+            if known["role"] == "recipe" and song in (None, known["song"]):
+                path, _ = self.result(caller, job, known["name"])
+                document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+                return document
+        raise Problem(
+            404,
+            "result_unknown",
+            "the job has no recipe, or not yet",
+            hint="Wait until it is done.",
+            field="job",
+        )
+
     def _material(self, caller: Caller, body: AnyBody) -> tuple[list[Song], list[Song]]:
         ids = body.songs if isinstance(body, (AlbumBody, BatchBody)) else [body.song]
         if len(set(ids)) != len(ids):
@@ -283,9 +303,7 @@ class Work:
         text = one.model_dump_json()
         return self._new(one, [song], references, text, f"{parent}:{song.id}", parent)
 
-    def _task(
-        self, body: AnyBody, songs: Sequence[Song], references: Sequence[Song], folder: Path
-    ) -> Any:
+    def _task(self, body: AnyBody, songs: Sequence[Song], references: Sequence[Song], folder: Path) -> Any:
         paths = [self._songs.path(song) for song in songs]
         others = [self._songs.path(reference) for reference in references]
         if isinstance(body, MasterBody):
@@ -303,8 +321,8 @@ class Work:
         """The job of the same wish, if there is one."""
         if key is not None:
             row = self._records.one(
-                "SELECT jobs.document, idempotency.work FROM idempotency JOIN jobs ON jobs.id = idempotency.job "
-                "WHERE idempotency.owner = ? AND idempotency.key = ?",
+                "SELECT jobs.document, idempotency.work FROM idempotency "
+                "JOIN jobs ON jobs.id = idempotency.job WHERE idempotency.owner = ? AND idempotency.key = ?",
                 caller.owner,
                 key,
             )
@@ -319,8 +337,8 @@ class Work:
             if row is not None:
                 return documents.document_of(row)
         row = self._records.one(
-            "SELECT document FROM jobs WHERE owner = ? AND work = ? AND state IN ('queued', 'running', 'done') "
-            "ORDER BY created_s DESC LIMIT 1",
+            "SELECT document FROM jobs WHERE owner = ? AND work = ? "
+            "AND state IN ('queued', 'running', 'done') ORDER BY created_s DESC LIMIT 1",
             caller.owner,
             work,
         )
@@ -338,11 +356,19 @@ class Work:
                 )
 
     def _insert(self, connection: sqlite3.Connection, caller: Caller, new: _New, now_s: float) -> None:
-        document = documents.at_start(new.id, new.kind, new.label, new.songs, new.references, now_s)
+        document = documents.at_start(
+            new.id,
+            new.kind,
+            new.label,
+            songs=new.songs,
+            references=new.references,
+            request=json.loads(new.body),
+            created_s=now_s,
+        )
         document["jobs"] = [child.id for child in new.children]
         connection.execute(
-            "INSERT INTO jobs (id, owner, kind, work, parent, state, seq, created_s, used_s, body, task, document) "
-            "VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO jobs (id, owner, kind, work, parent, state, seq, created_s, used_s, body, task, "
+            "document) VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)",
             (
                 new.id,
                 caller.owner,

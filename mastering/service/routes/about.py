@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from mastering import library
-from mastering.io.encoders import check_format, nearest_rate
 from mastering.errors import ParameterError
+from mastering.io.encoders import check_format, nearest_rate
 from mastering.service.access import COOKIE, Asking, TheHouse, problems
 from mastering.service.answers import About, Preset
 from mastering.service.keys import SESSION_S
@@ -44,7 +44,7 @@ def describe_service(house: TheHouse, role: str) -> dict[str, Any]:
         "max_duration_s": settings.max_duration_s,
         "max_songs": settings.max_songs,
         "formats": _formats(),
-        "plugins_allowed": False,
+        "plugins_allowed": bool(house.plugins.policy().allowed),
         "stem_models": house.workshop.stem_models(),
         "preview_max_s": PREVIEW_MAX_S,
     }

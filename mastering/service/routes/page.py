@@ -1,14 +1,16 @@
-"""The page: files of the wheel."""
+"""The page: its document and its files, from memory."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from mastering.service.page import DIGEST, Asset, find_asset, index_html
 from mastering.service.problems import Problem
+
+if TYPE_CHECKING:
+    from mastering.service.page import Asset
 
 __all__ = ["router"]
 
@@ -16,32 +18,32 @@ _FOREVER = "public, max-age=31536000, immutable"
 
 router = APIRouter(include_in_schema=False)
 
-Accepted = Annotated[str, Header(alias="Accept-Encoding")]
-Known = Annotated[str, Header(alias="If-None-Match")]
-
 
 @router.api_route("/", methods=["GET", "HEAD"])
 @router.api_route("/s/{token}", methods=["GET", "HEAD"])
-def index(accepted: Accepted = "", known: Known = "") -> Response:
+def index(request: Request) -> Response:
     """The page; what a link shows is the page, too."""
-    return _answer(index_html(), accepted, known, cache="no-cache")
+    from mastering.service import page
+
+    return _answer(request, page.index_html(), "no-cache")
 
 
-@router.api_route(f"/assets/{DIGEST}/{{name:path}}", methods=["GET", "HEAD"])
-def asset(name: str, accepted: Accepted = "", known: Known = "") -> Response:
+@router.api_route("/assets/{digest}/{name:path}", methods=["GET", "HEAD"])
+def asset(request: Request, digest: str, name: str) -> Response:
     """A file of the page; its address changes with the page."""
-    found = find_asset(name)
+    from mastering.service import page
+
+    found = page.find_asset(name) if digest == page.DIGEST else None
     if found is None:
-        raise Problem(404, "not_found", "there is nothing here")
-    return _answer(found, accepted, known, cache=_FOREVER)
+        raise Problem(404, "not_found", "there is nothing here", hint="Load the page again.")
+    return _answer(request, found, _FOREVER)
 
 
-def _answer(asset: Asset, accepted: str, known: str, *, cache: str) -> Response:
+def _answer(request: Request, asset: Asset, cache: str) -> Response:
     headers = {"Cache-Control": cache, "ETag": asset.etag, "Vary": "Accept-Encoding"}
-    if asset.etag in known:
+    if request.headers.get("if-none-match") == asset.etag:
         return Response(status_code=304, headers=headers)
-    if asset.gzip is not None and "gzip" in accepted:
-        return Response(
-            asset.gzip, media_type=asset.media_type, headers={**headers, "Content-Encoding": "gzip"}
-        )
-    return Response(asset.content, media_type=asset.media_type, headers=headers)
+    content = asset.content
+    if asset.gzip is not None and "gzip" in request.headers.get("accept-encoding", ""):
+        content, headers = asset.gzip, {**headers, "Content-Encoding": "gzip"}
+    return Response(content, headers={**headers, "Content-Type": asset.media_type})

@@ -20,7 +20,9 @@ __all__ = ["ResultName", "router"]
 
 ResultName = Annotated[str, Path(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}$")]
 
-_REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
+_REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
+)
 
 router = APIRouter(prefix=f"{API}/jobs/{{job}}", tags=["results"])
 
@@ -39,7 +41,11 @@ def result_answer(house: House, caller: Caller, job: str, name: str, *, inline: 
     if known["role"] == "report":
         return _page(house, caller, job, path.read_text("utf-8"))
     return file_answer(
-        path, known["sha256"], name=shown_name(house, caller, job, known), inline=inline, media_type=known["media_type"]
+        path,
+        known["sha256"],
+        name=shown_name(house, caller, job, known),
+        inline=inline,
+        media_type=known["media_type"],
     )
 
 
@@ -71,9 +77,7 @@ def report_page(house: TheHouse, caller: Asking, job: JobPath) -> Response:
 @router.get("/recipe", responses=problems(404))
 def recipe(house: TheHouse, caller: Asking, job: JobPath) -> dict[str, Any]:
     """The recipe that repeats the job."""
-    path, _ = house.work.result(caller, job, _first(house, caller, job, "recipe"))
-    document: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return document
+    return house.work.recipe(caller, job)
 
 
 def _first(house: House, caller: Caller, job: str, role: str) -> str:
@@ -85,7 +89,9 @@ def _first(house: House, caller: Caller, job: str, role: str) -> str:
 
 def _page(house: House, caller: Caller, job: str, text: str) -> Response:
     names = house.feed.names(house.work.get(caller, job))
-    return HTMLResponse(names.html(text), headers={"Content-Security-Policy": _REPORT_POLICY, "X-Frame-Options": "SAMEORIGIN"})
+    return HTMLResponse(
+        names.html(text), headers={"Content-Security-Policy": _REPORT_POLICY, "X-Frame-Options": "SAMEORIGIN"}
+    )
 
 
 def _none(what: str) -> Problem:

@@ -157,10 +157,12 @@ async def _receive(
     checksum: tuple[str, bytes] | None,
 ) -> Response:
     """Take a body; where it ends the file, make a song of it."""
-    _check_length(request, upload, house.uploads.offset_bytes(upload))
+    before = house.uploads.offset_bytes(upload)
+    _check_length(request, upload, before)
     with house.uploads.receiving(upload):
         try:
             have = await house.uploads.receive(upload, request.stream(), checksum)
+            house.metrics.received(have - before)
         except ClientDisconnect:
             return Response(status_code=400)
         if have < upload.length_bytes:
@@ -186,9 +188,7 @@ def _done(
 
 def _check_version(version: str | None) -> None:
     if version not in (None, _VERSION):
-        raise Problem(
-            412, "tus_version", f"tus {_VERSION} is spoken here", headers={"Tus-Version": _VERSION}
-        )
+        raise Problem(412, "tus_version", f"tus {_VERSION} is spoken here", headers={"Tus-Version": _VERSION})
 
 
 def _check_length(request: Request, upload: Upload, have: int) -> None:
