@@ -1,8 +1,9 @@
 // Adjusting: move a control, hear it from the playhead while the music goes on; render it when it is right.
 
-import { createJob, get, post } from "./api.js";
+import { createJob, post } from "./api.js";
 import { announce, fill, h, say } from "./dom.js";
 import { learn } from "./events.js";
+import { recipeOf } from "./material.js";
 import { History } from "./history.js";
 import { PIECE_S, FilePieces } from "./pieces.js";
 import { PreviewPieces, louder_lu } from "./preview.js";
@@ -16,7 +17,7 @@ const SETTLE_MS = 180;
 export function adjusting({ material, player, about, onVersion, onLoudness }) {
   const element = h("section", { class: "adjust panel", "aria-labelledby": "adjust-title" }, h("h2", { id: "adjust-title", text: "Adjust" }), h("p", { class: "muted", text: "Loading …" }));
   let end = () => {};
-  get(`/jobs/${material.job.id}/recipe?result=${encodeURIComponent(material.result.name)}`)
+  recipeOf(material)
     .then((recipe) => (end = build({ element, recipe, material, player, about, onVersion, onLoudness })))
     .catch((problem) => fill(element, h("h2", { id: "adjust-title", text: "Adjust" }), h("p", { class: "muted", text: `This master cannot be adjusted: ${problem.message}` })));
   return { element, close: () => end() };
@@ -24,7 +25,10 @@ export function adjusting({ material, player, about, onVersion, onLoudness }) {
 
 function build({ element, recipe, material, player, onVersion, onLoudness }) {
   const { job, song } = material;
-  const controls = controlsFor(recipe.delivery);
+  const controls = controlsFor({
+    integrated_lufs: recipe.delivery?.integrated_lufs ?? Number(material.numbers.after?.integrated_lufs?.toFixed(1) ?? -14),
+    ceiling_dbtp: recipe.delivery?.ceiling_dbtp ?? recipe.chain?.limiter?.ceiling_dbtp ?? -1,
+  });
   const initial = initialValues(controls);
   const name = `adjust.${job.id}.${song.id}`;
   const history = new History({ ...initial, ...recall(name) });

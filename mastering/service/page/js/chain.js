@@ -4,6 +4,7 @@ import { createJob, get, post } from "./api.js";
 import { fill, h } from "./dom.js";
 import { learn } from "./events.js";
 import { number } from "./format.js";
+import { recipeOf } from "./material.js";
 
 const NAMES = {
   equalizer: "Equaliser", linear_phase_eq: "Linear-phase equaliser", compressor: "Compressor",
@@ -19,7 +20,7 @@ export function chainView({ job, material, about }) {
 
   async function load() {
     try {
-      const recipe = await get(`/jobs/${job.id}/recipe?result=${encodeURIComponent(material.result.name)}`);
+      const recipe = await recipeOf(material);
       const [told, plugins] = await Promise.all([post("/recipes/validate", { recipe }).catch(() => null), about.plugins_allowed ? get("/plugins") : []]);
       fill(inside, steps(recipe, told?.sentences ?? []), inserts({ job, material, plugins: plugins.items ?? plugins }));
     } catch (problem) {
@@ -32,7 +33,7 @@ export function chainView({ job, material, about }) {
 
 function steps(recipe, sentences) {
   const chain = recipe.chain;
-  const each = [...chain.steps.map((step) => [NAMES[step.kind] ?? step.kind, step]), ["Limiter", chain.limiter], ["Delivery", recipe.delivery]];
+  const each = [...chain.steps.map((step) => [NAMES[step.kind] ?? step.kind, step]), ["Limiter", chain.limiter], ["Delivery", recipe.delivery]].filter(([, step]) => step);
   return h(
     "ol",
     { class: "steps" },

@@ -62,7 +62,7 @@ function trace(context, { name, analysis }, { width, height, y, duration_s, fron
 }
 
 /** Gain reduction from above: the limiter filled, the compressor as a line. Hidden where the service has none. */
-export function reductionLane({ job, result, duration_s }) {
+export function reductionLane({ job, song, duration_s }) {
   let found = null;
   const canvas = surface({ class: "lane reduction", role: "img", "aria-label": "Gain reduction" }, (context, width, height) => {
     if (!found) return;
@@ -79,7 +79,7 @@ export function reductionLane({ job, result, duration_s }) {
   const element = h("div", { class: "lane-row", hidden: true }, h("span", { class: "lane-name" }, "Gain reduction, dB: ", h("i", { class: "mark-limiter" }), "limiter ", h("i", { class: "mark-compressor" }), "compressor"), canvas);
   const repaint = () => canvas.paint();
   addEventListener("themechange", repaint);
-  get(`/jobs/${job.id}/gain-reduction?result=${encodeURIComponent(result.name)}`)
+  get(`/jobs/${job.id}/gain-reduction?song=${song.id}`)
     .then((answer) => {
       found = answer;
       const most = Math.min(0, ...answer.limiter_db);

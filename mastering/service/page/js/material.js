@@ -32,6 +32,12 @@ export async function gather(job, songId) {
   };
 }
 
+/** The recipe of the master that a desk shows. */
+export function recipeOf({ job, song }) {
+  const own = job.results.find((one) => one.role === "recipe" && one.song === song.id);
+  return get(own ? `/jobs/${job.id}/results/${encodeURIComponent(own.name)}?inline=1` : `/jobs/${job.id}/recipe`);
+}
+
 /** Before and after of one song, as the report has them. */
 function numbersOf(job, song) {
   const one = job.summary?.songs?.find((entry) => entry.song === song.id) ?? job.summary;

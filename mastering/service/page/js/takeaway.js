@@ -4,6 +4,7 @@ import { BASE, createJob, get, post, remove } from "./api.js";
 import { announce, fill, h, say } from "./dom.js";
 import { learn, onJob } from "./events.js";
 import { size } from "./format.js";
+import { recipeOf } from "./material.js";
 
 const LABELS = { wav: "WAV", flac: "FLAC", aiff: "AIFF", mp3: "MP3", ogg: "Ogg Vorbis", opus: "Opus", m4a: "M4A (AAC)" };
 
@@ -50,7 +51,7 @@ function formats({ job, material, about }) {
   async function make(event) {
     event.preventDefault();
     try {
-      const recipe = await get(`/jobs/${job.id}/recipe?result=${encodeURIComponent(material.result.name)}`);
+      const recipe = await recipeOf(material);
       const delivery = { container: container.value, ...(depth.value ? { bit_depth: Number(depth.value) } : {}) };
       waiting = await createJob({ kind: "apply", song: material.song.id, recipe, delivery });
       learn(waiting);

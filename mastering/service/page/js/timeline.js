@@ -10,12 +10,12 @@ const DRAG_PX = 5;
 
 /** The lanes of a desk; `show(name)` puts one source in front, `update()` moves the playhead. */
 export function timeline({ material, player }) {
-  const { sources, duration_s, job, result } = material;
+  const { sources, duration_s, job, song } = material;
   const state = { shown: "master", peaks: {}, position: 0 };
   const wave = surface({ class: "lane wave", "aria-hidden": "true" }, (context, width, height) => drawWave(context, width, height, state, player, duration_s));
   const spectrogram = spectrogramLane({ sources, duration_s });
   const loudness = curveLane({ sources, duration_s });
-  const reduction = reductionLane({ job, result, duration_s });
+  const reduction = reductionLane({ job, song, duration_s });
   const head = h("div", { class: "playhead", "aria-hidden": "true" });
   const region = h("div", { class: "region", hidden: true, "aria-hidden": "true" });
   const touch = h("div", { class: "touch", role: "slider", tabindex: "0", "aria-label": "Position in the song", "aria-valuemin": "0", "aria-valuemax": String(Math.round(duration_s)), "aria-valuenow": "0", "aria-valuetext": "start" });
