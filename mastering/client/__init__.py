@@ -1,1 +1,17 @@
-"""A typed client of the service."""
+"""A client of the service, typed.
+
+    with Tonmeister("http://127.0.0.1:8440", key="tm_...") as desk:
+        song = desk.upload("song.wav")
+        job = desk.wait(desk.master(song, style="warm"))
+        desk.download(job, "masters")
+
+values     Song, Job, Result, ServiceError
+transport  requests, and errors as ServiceError
+sending    uploads that go on where they were cut off
+client     Tonmeister
+"""
+
+from mastering.client.client import Tonmeister
+from mastering.client.values import Job, Result, ServiceError, Song
+
+__all__ = ["Job", "Result", "ServiceError", "Song", "Tonmeister"]

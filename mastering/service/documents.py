@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import mimetypes
 import sqlite3
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mastering.codec import to_plain
-from mastering.jobs.model import Job
+from mastering.io.files import write_text_atomic
+from mastering.jobs.model import Job, OutputFile
 from mastering.service.times import iso
 
 __all__ = ["API", "Names", "at_start", "refreshed", "results_of", "summary_of"]
@@ -123,6 +126,21 @@ def at_start(
         "notices": [],
         "links": {"self": f"{API}/jobs/{job}", "events": f"{API}/jobs/{job}/events"},
     }
+
+
+def with_names(job: Job, names: Names) -> Job:
+    """A job that is done, in whose reports the names of songs stand where those of our files stood."""
+    return replace(job, files=tuple(_named(file, names) for file in job.files))
+
+
+def _named(file: OutputFile, names: Names) -> OutputFile:
+    path = Path(file.path)
+    if path.suffix != ".html":
+        return file
+    text = names.html(path.read_text("utf-8"))
+    write_text_atomic(path, text, force=True)
+    content = text.encode("utf-8")
+    return replace(file, size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 
 def refreshed(document: Mapping[str, Any], job: Job, names: Names) -> dict[str, Any]:

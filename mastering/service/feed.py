@@ -186,10 +186,13 @@ class Feed:
             if job is None:
                 self.change(row["id"], _FORGOTTEN)
                 continue
-            outcome = None
+            outcome, names = None, Names({}, [])
+            if job.ended or job.failure is not None:
+                names = self.names(document)
             if job.outcome is not None:
-                outcome = documents.outcome_text(job, self.names(document))
-            now = documents.refreshed(document, job, self.names(document) if job.ended else Names({}, []))
+                job = documents.with_names(job, names)
+                outcome = documents.outcome_text(job, names)
+            now = documents.refreshed(document, job, names)
             if now != document:
                 self.change(row["id"], now, outcome=outcome)
                 self._note(document, now)

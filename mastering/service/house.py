@@ -54,6 +54,12 @@ class House:
     """
 
     def __init__(self, settings: Settings, kinds: Kinds, workshop: NewWorkshop) -> None:
+        if settings.executor != "local":
+            raise EnvironmentProblem(
+                f"jobs cannot be run by '{settings.executor}' here",
+                hint="Leave --executor out.",
+                code="executor_missing",
+            )
         self.settings = settings
         data = make_folders(settings.data)
         self.records = Records(data / "service.sqlite")

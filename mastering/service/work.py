@@ -104,6 +104,10 @@ class Work:
             Problem: unknown songs, a key that was used for another wish.
             TonmeisterError: a wish that cannot be fulfilled.
         """
+        if body.webhook is not None:
+            raise Problem(
+                422, "webhook", "this service sends no webhooks", hint="Leave `webhook` out.", field="webhook"
+            )
         songs, references = self._material(caller, body)
         text = body.model_dump_json()
         work = _digest(text, songs, references)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -39,7 +40,7 @@ def result_answer(house: House, caller: Caller, job: str, name: str, *, inline: 
     """The file of a job."""
     path, known = house.work.result(caller, job, name)
     if known["role"] == "report":
-        return _page(house, caller, job, path.read_text("utf-8"))
+        return _page(path, known, shown_name(house, caller, job, known), inline=inline)
     return file_answer(
         path,
         known["sha256"],
@@ -70,8 +71,8 @@ def report(house: TheHouse, caller: Asking, job: JobPath) -> dict[str, Any]:
 @router.get("/report.html", response_class=HTMLResponse, responses=problems(404))
 def report_page(house: TheHouse, caller: Asking, job: JobPath) -> Response:
     """The report as a page."""
-    path, _ = house.work.result(caller, job, _first(house, caller, job, "report"))
-    return _page(house, caller, job, path.read_text("utf-8"))
+    path, known = house.work.result(caller, job, _first(house, caller, job, "report"))
+    return _page(path, known, "report.html", inline=True)
 
 
 @router.get("/recipe", responses=problems(404))
@@ -87,11 +88,12 @@ def _first(house: House, caller: Caller, job: str, role: str) -> str:
     raise _none(role)
 
 
-def _page(house: House, caller: Caller, job: str, text: str) -> Response:
-    names = house.feed.names(house.work.get(caller, job))
-    return HTMLResponse(
-        names.html(text), headers={"Content-Security-Policy": _REPORT_POLICY, "X-Frame-Options": "SAMEORIGIN"}
-    )
+def _page(path: FilePath, known: dict[str, Any], name: str, *, inline: bool) -> Response:
+    """A report: a whole page with styles of its own, which nothing else of the service may touch."""
+    response = file_answer(path, known["sha256"], name=name, inline=inline, media_type=known["media_type"])
+    response.headers["Content-Security-Policy"] = _REPORT_POLICY
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    return response
 
 
 def _none(what: str) -> Problem:
