@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.page.desk import Desk, WATCH
+from tests.page.desk import EARS, WATCH, Desk
 from tests.page.music import write_song
 from tests.page.server import Server
 
@@ -64,17 +64,19 @@ def mastered(server: Server, music: Path) -> str:
 
 @pytest.fixture
 def open_desk(browser: Any, server: Server) -> Iterator[Callable[..., Desk]]:
-    """Opens the page: `open_desk("#/", width=390, dark=True)`. At the end no page may have complained."""
+    """Opens the page: `open_desk("#/", width=390, ears=True)`. At the end no page may have complained."""
     opened: list[Desk] = []
 
     def open_one(
-        address: str = "", *, width: int = 1440, height: int = 900, dark: bool = False, at: Server = server, **more: Any
+        address: str = "", *, width: int = 1440, height: int = 900, dark: bool = False, ears: bool = False, at: Server = server, **more: Any
     ) -> Desk:
         context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", **more
+            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", bypass_csp=ears, **more
         )
         context.set_default_timeout(30_000)
         context.add_init_script(WATCH)
+        if ears:
+            context.add_init_script(EARS)
         desk = Desk(context.new_page(), at)
         opened.append(desk)
         desk.page.goto(f"{at.url}/{address}")

@@ -10,31 +10,42 @@ import numpy.typing as npt
 
 from tests.page.server import Server
 
-__all__ = ["WATCH", "Desk"]
+__all__ = ["BLOCK", "EARS", "WATCH", "Desk"]
 
-_TAP = """
-registerProcessor("tap", class extends AudioWorkletProcessor {
-  process([input]) {
-    const left = input[0] ?? new Float32Array(128);
-    this.port.postMessage([currentFrame, left.slice(), (input[1] ?? left).slice()]);
-    return true;
-  }
-});
-"""
+BLOCK = 4_096
+"""Frames that the tap hands over at once."""
 
 WATCH = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective + " " + event.blockedURI));
+"""
+
+EARS = """
 {
+  const code = `registerProcessor("tap", class extends AudioWorkletProcessor {
+    block = [currentFrame, new Float32Array(BLOCK), new Float32Array(BLOCK)];
+    filled = 0;
+    process([input]) {
+      for (const side of [0, 1]) if (input[side]) this.block[side + 1].set(input[side], this.filled);
+      this.filled += 128;
+      if (this.filled < BLOCK) return true;
+      this.port.postMessage(this.block);
+      this.block = [currentFrame + 128, new Float32Array(BLOCK), new Float32Array(BLOCK)];
+      this.filled = 0;
+      return true;
+    }
+  })`;
   const connect = AudioNode.prototype.connect;
   window.contexts = [];
   window.AudioContext = class extends AudioContext {
     constructor(options) {
       super(options);
       this.heard = [];
-      this.tapped = this.audioWorklet.addModule("/tap-of-the-tests.js").then(() => {
+      const module = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+      this.tapped = this.audioWorklet.addModule(module).then(() => {
         const tap = new AudioWorkletNode(this, "tap", { channelCount: 2, channelCountMode: "explicit" });
         tap.port.onmessage = ({ data }) => window.recording && this.heard.push(data);
+        connect.call(tap, this.destination);
         return tap;
       });
       contexts.push(this);
@@ -45,15 +56,16 @@ document.addEventListener("securitypolicyviolation", (event) => violations.push(
     return connect.call(this, to, ...rest);
   };
 }
-"""
+""".replace("BLOCK", str(BLOCK))
+"""Taps what goes to the loudspeakers. Its code is no file of the service, so it needs a context without policy."""
 
 _TAKE = """
 () => {
   window.recording = false;
   const heard = contexts.at(-1).heard;
   const bytes = (side) => {
-    const all = new Float32Array(heard.length * 128);
-    heard.forEach((block, index) => all.set(block[side], index * 128));
+    const all = new Float32Array(heard.length * BLOCK);
+    heard.forEach((block, index) => all.set(block[side], index * BLOCK));
     let text = "";
     const raw = new Uint8Array(all.buffer);
     for (let at = 0; at < raw.length; at += 32768) text += String.fromCharCode(...raw.subarray(at, at + 32768));
@@ -63,7 +75,7 @@ _TAKE = """
   contexts.at(-1).heard = [];
   return answer;
 }
-"""
+""".replace("BLOCK", str(BLOCK))
 
 Samples = npt.NDArray[np.float32]
 
@@ -83,7 +95,6 @@ class Desk:
         self._errors: list[str] = []
         page.on("console", lambda said: self._errors.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: self._errors.append(str(error)))
-        page.route("**/tap-of-the-tests.js", lambda route: route.fulfill(body=_TAP, content_type="text/javascript"))
 
     def expect(self, *words: str) -> None:
         """Allows complaints with these words, such as of an answer that a test provokes."""
@@ -112,10 +123,10 @@ class Desk:
         """Until the desk of a finished job is there."""
         self.page.wait_for_selector(".desk .listen")
         self.page.wait_for_selector(".adjust input[type=range]")
-        self.page.evaluate("contexts.at(-1).tapped.then(() => true)")
+        self.page.evaluate("() => window.contexts?.at(-1).tapped.then(() => true)")
 
     def listen(self, seconds: float, *, meanwhile: Any = None) -> tuple[Samples, list[int], int]:
-        """Records what sounds: samples [2, frames], the context's frame of each block of 128, the rate in Hz."""
+        """Records what sounds: samples [2, frames], the context's frame of each block, the rate in Hz."""
         self.page.evaluate("() => { contexts.at(-1).heard = []; window.recording = true; }")
         if meanwhile is not None:
             self.page.wait_for_timeout(seconds * 500)
