@@ -50,7 +50,8 @@ class Retention:
 
     def clean(self) -> int:
         """Remove what may go; gives how many songs and jobs that were."""
-        gone = self._uploads.expire()
+        gone = 0
+        self._uploads.expire()
         self._shares.expire()
         if self._settings.retention_days:
             before_s = time.time() - _DAY_S * self._settings.retention_days
@@ -60,7 +61,7 @@ class Retention:
         self._work.sweep()
         self._sweep_cache()
         if gone:
-            _log.info("%d songs, jobs and uploads were removed", gone)
+            _log.info("%d songs and jobs were removed", gone)
         return gone
 
     def held_bytes(self) -> int:
