@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyloudnorm
-import soundfile
 
 from tests.page.desk import BLOCK, Desk
+from tests.page.ears import find, sound
 from tests.page.server import Server
-
-Samples = npt.NDArray[np.float32]
 
 
 def test_a_dropped_song_becomes_a_desk_that_plays(open_desk: Callable[..., Desk], music: Path) -> None:
@@ -90,23 +86,3 @@ def test_a_loop_repeats_and_keys_move(open_desk: Callable[..., Desk], mastered: 
     assert position.get_attribute("aria-valuenow") == "6"
     page.keyboard.press("l")
     page.wait_for_function("() => document.querySelector('[role=slider].touch').getAttribute('aria-valuenow') > 7")
-
-
-def sound(server: Server, path: str) -> Samples:
-    """The samples [channels, frames] of a file of the service."""
-    with server.open(path) as answer:
-        samples, _ = soundfile.read(io.BytesIO(answer.read()), dtype="float32", always_2d=True)
-    return np.ascontiguousarray(samples.T)
-
-
-def find(part: Samples, whole: Samples) -> tuple[int, float]:
-    """Where a part of a whole begins, and its gain."""
-    size = 1 << (whole.shape[1] + part.shape[1]).bit_length()
-    products = np.fft.rfft(whole[0], size) * np.conj(np.fft.rfft(part[0], size))
-    likeness = np.fft.irfft(products, size)[: whole.shape[1] - part.shape[1]]
-    energy = np.cumsum(np.concatenate([[0.0], whole[0].astype(np.float64) ** 2]))
-    place = int(np.argmax(likeness / np.sqrt(energy[part.shape[1] :] - energy[: -part.shape[1]])[:-1]))
-    there = whole[:, place : place + part.shape[1]]
-    gain = float(np.sum(there * part) / np.sum(there * there))
-    assert np.abs(part - gain * there).max() < 1e-3, "what sounds is the file"
-    return place, gain

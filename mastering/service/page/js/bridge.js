@@ -70,7 +70,7 @@ function bar(name, unit, low, high) {
 
 /** A goniometer: mono stands upright, the sides lean left and right. */
 function scopeView() {
-  let samples = null;
+  let [samples, loudest] = [null, 0.1];
   const canvas = surface({ class: "scope", role: "img", "aria-label": "Stereo scope" }, (context, width, height) => {
     const [x0, y0, size] = [width / 2, height / 2, Math.min(width, height) / 2 - 2];
     context.strokeStyle = ink("grid");
@@ -85,9 +85,11 @@ function scopeView() {
     context.fillStyle = ink("after");
     context.globalAlpha = 0.55;
     const [left, right] = samples;
+    loudest = Math.max(0.02, loudest * 0.98, ...left.map(Math.abs), ...right.map(Math.abs));
+    const zoom = (0.7 * size) / loudest;
     const step = Math.max(1, Math.floor(left.length / 1200));
     for (let at = 0; at < left.length; at += step)
-      context.fillRect(x0 + ((right[at] - left[at]) / Math.SQRT2) * size, y0 - ((left[at] + right[at]) / Math.SQRT2) * size, 1.4, 1.4);
+      context.fillRect(x0 + ((right[at] - left[at]) / Math.SQRT2) * zoom, y0 - ((left[at] + right[at]) / Math.SQRT2) * zoom, 1.4, 1.4);
     context.globalAlpha = 1;
   });
   return {

@@ -43,14 +43,15 @@ function grid(context, width, height, low, high, y) {
 }
 
 function trace(context, { name, analysis }, { width, height, y, duration_s, front }) {
-  const { step_s, lufs } = analysis.short_term;
+  const { step_s, lufs, first_s = 3 } = analysis.short_term;
+  const middle_s = first_s - 1.5; // of the three seconds that a value stands for
   context.beginPath();
   context.strokeStyle = ink(INKS[name]);
   context.lineWidth = front ? 2 : 1.25;
   context.globalAlpha = front ? 1 : 0.55;
   let open = false;
   lufs.forEach((value, index) => {
-    const x = ((index * step_s) / duration_s) * width;
+    const x = ((middle_s + index * step_s) / duration_s) * width;
     if (x > width || value === null || !Number.isFinite(value)) return void (open = false);
     const at = Math.min(height, Math.max(0, y(value)));
     if (open) context.lineTo(x, at);

@@ -66,12 +66,13 @@ async function start() {
 
 let silent = null;
 onContact((reachable, problem) => {
-  clearTimeout(silent);
   const connection = document.getElementById("connection");
   connection.dataset.state = reachable ? "here" : "away";
   say(connection, reachable ? "" : "Reconnecting …");
-  if (reachable) banner.hidden = true;
-  else silent = setTimeout(showAway, 2500);
+  if (reachable) {
+    clearTimeout(silent);
+    [silent, banner.hidden] = [null, true];
+  } else silent ??= setTimeout(showAway, 2500);
   if (problem?.status === 401 && open && !TOKEN) {
     open = false;
     leave();

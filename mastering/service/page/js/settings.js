@@ -10,9 +10,9 @@ const TONE = [
 /** The controls of a master, with the values it was made with as their defaults. */
 export function controlsFor(delivery) {
   return [
-    { key: "amount_percent", group: "amount", title: "Amount", about: "0 % is your mix, only levelled", unit: "%", low: 0, high: 150, step: 1, decimals: 0, initial: 100 },
+    { key: "amount_percent", group: "amount", title: "Amount", about: "0 % is your mix", unit: "%", low: 0, high: 150, step: 1, decimals: 0, initial: 100 },
     ...TONE.map(({ key, title, about }) => ({ key, group: "tone", title, about, unit: "dB", low: -6, high: 6, step: 0.1, decimals: 1, initial: 0, signed: true })),
-    { key: "compression_percent", group: "shape", title: "Compression", about: "of the master’s", unit: "%", low: 0, high: 200, step: 1, decimals: 0, initial: 100 },
+    { key: "compression_percent", group: "shape", title: "Compression", about: "depth", unit: "%", low: 0, high: 200, step: 1, decimals: 0, initial: 100 },
     { key: "width_percent", group: "shape", title: "Width", about: "0 is mono", unit: "%", low: 0, high: 200, step: 1, decimals: 0, initial: 100 },
     { key: "integrated_lufs", group: "level", title: "Loudness", about: "whole song", unit: "LUFS", low: -24, high: -6, step: 0.1, decimals: 1, initial: delivery.integrated_lufs },
     { key: "ceiling_dbtp", group: "level", title: "Ceiling", about: "highest true peak", unit: "dBTP", low: -6, high: 0, step: 0.1, decimals: 1, initial: delivery.ceiling_dbtp },

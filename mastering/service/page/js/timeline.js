@@ -59,7 +59,7 @@ export function timeline({ material, player }) {
 function axis(duration_s) {
   const step = [5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600].find((one) => duration_s / one <= 9) ?? 7200;
   const marks = Array.from({ length: Math.ceil(duration_s / step) }, (_, index) => index * step);
-  return h("div", { class: "axis", "aria-hidden": "true" }, marks.map((at) => h("span", { class: "figure", vars: { "--at": String(at / duration_s) }, text: clock(at) })));
+  return h("div", { class: "axis", "aria-hidden": "true" }, marks.filter((at) => at < duration_s * 0.95).map((at) => h("span", { class: "figure", vars: { "--at": String(at / duration_s) }, text: clock(at) })));
 }
 
 function drawWave(context, width, height, { shown, peaks, position }, player, duration_s) {

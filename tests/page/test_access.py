@@ -1,0 +1,90 @@
+"""Everybody can use it: axe-core in every state, both themes, both widths; and the keyboard alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.page.desk import Desk
+from tests.page.server import Server
+
+_AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
+
+
+def violations(desk: Desk) -> list[str]:
+    """What axe-core finds serious or critical on the page as it is."""
+    desk.page.evaluate(_AXE)
+    found = desk.page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{one['id']}: {node['html'][:120]} {node['failureSummary']}"
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_no_serious_violation(
+    open_desk: Callable[..., Desk], mastered: str, music: Path, width: int, dark: bool
+) -> None:
+    desk = open_desk(width=width, dark=dark)
+    page = desk.page
+    page.wait_for_selector(".hero")
+    found = violations(desk)
+    desk.drop(music / "short.wav")
+    desk.drop(music / "loud.wav", on="body")
+    page.wait_for_function("() => document.querySelectorAll('.row-facts').length === 2")
+    desk.drop(music / "loud.wav", on="[data-drop=references]")
+    page.wait_for_selector(".tile .row-facts")
+    found += violations(desk)
+    page.goto(f"{desk.server.url}/#/job/{mastered}")
+    desk.wait_for_desk()
+    page.get_by_label("Air in dB").fill("2")
+    page.get_by_label("Air in dB").press("Enter")
+    page.locator("details > summary").first.click()
+    page.wait_for_selector(".steps")
+    page.get_by_role("button", name="Make a link").click()
+    page.wait_for_selector(".sharing input")
+    page.wait_for_function("() => /adjusted/.test(document.querySelector('.preview-status').textContent)")
+    found += violations(desk)
+    page.evaluate("() => document.querySelector('#help-open').click()")
+    page.wait_for_selector("dialog[open]")
+    found += violations(desk)
+    assert found == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing wider than the screen"
+
+
+def test_touch_targets_on_a_phone(open_desk: Callable[..., Desk], mastered: str) -> None:
+    desk = open_desk(f"#/job/{mastered}", width=390)
+    desk.wait_for_desk()
+    small = desk.page.evaluate(
+        """() => [...document.querySelectorAll("main button, main select, main a.button, main summary, main input")]
+          .filter((one) => one.checkVisibility({ visibilityProperty: true }))
+          .map((one) => [one.getBoundingClientRect().height, one.outerHTML.slice(0, 90)])
+          .filter(([height]) => height < 43.5)"""
+    )
+    assert small == []
+
+
+def test_the_keyboard_alone_gets_everywhere(open_desk: Callable[..., Desk], server: Server, mastered: str) -> None:
+    desk = open_desk(f"#/job/{mastered}")
+    desk.wait_for_desk()
+    page = desk.page
+    page.keyboard.press("Tab")
+    reached: list[str] = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        name, seen = page.evaluate(
+            """() => {
+              const at = document.activeElement;
+              const outline = getComputedStyle(at);
+              return [at.getAttribute("aria-label") || at.labels?.[0]?.textContent || at.textContent, outline.outlineStyle !== "none"];
+            }"""
+        )
+        reached.append(name)
+        assert seen or name == "", f"no focus to be seen on {name}"
+    for wanted in ("Download master", "Play", "Position in the song", "Reset all", "Make it", "Make a link", "Separate"):
+        assert any(wanted in name for name in reached) or page.get_by_text(wanted).is_disabled(), wanted
