@@ -26,7 +26,7 @@ export function adjusting({ material, player, about, onVersion, onLoudness }) {
 function build({ element, recipe, material, player, onVersion, onLoudness }) {
   const { job, song } = material;
   const controls = controlsFor({
-    integrated_lufs: recipe.delivery?.integrated_lufs ?? Number(material.numbers.after?.integrated_lufs?.toFixed(1) ?? -14),
+    integrated_lufs: Number((material.numbers.after?.integrated_lufs ?? recipe.delivery?.integrated_lufs ?? -14).toFixed(1)),
     ceiling_dbtp: recipe.delivery?.ceiling_dbtp ?? recipe.chain?.limiter?.ceiling_dbtp ?? -1,
   });
   const initial = initialValues(controls);
@@ -41,7 +41,7 @@ function build({ element, recipe, material, player, onVersion, onLoudness }) {
   const reset = h("button", { type: "button", class: "quiet", text: "Reset all", on: { click: () => history.set(initial) } });
   const render = h("button", { type: "button", class: "primary", text: "Render this version", on: { click: () => save() } });
   const cache = new Map([["{}", rendered]]);
-  let [heard, timer, round] = ["{}", 0, 0];
+  let [heard, timer, round, pending] = ["{}", 0, 0, null];
 
   async function hear() {
     const adjust = toAdjust(history.value, controls);
@@ -49,6 +49,11 @@ function build({ element, recipe, material, player, onVersion, onLoudness }) {
     if (key === heard) return say(status, words(key));
     const mine = ++round;
     const pieces = cache.get(key) ?? new PreviewPieces({ job: job.id, song: song.id, adjust, rate_hz: material.rate_hz, duration_s: material.duration_s });
+    if (pending && pending.pieces !== pieces) {
+      pending.pieces.abandon?.();
+      cache.delete(pending.key);
+    }
+    pending = { key, pieces };
     cache.delete(key);
     cache.set(key, pieces);
     while (cache.size > 8) cache.delete([...cache.keys()].find((one) => one !== "{}"));
@@ -56,7 +61,7 @@ function build({ element, recipe, material, player, onVersion, onLoudness }) {
     try {
       const began = performance.now();
       if (!(await player.replace("master", pieces))) return;
-      heard = key;
+      [heard, pending] = [key, null];
       onVersion(key === "{}" ? "Master" : "Adjusted");
       say(status, words(key));
       status.dataset.took_ms = String(Math.round(performance.now() - began));

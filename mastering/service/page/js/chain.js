@@ -1,16 +1,18 @@
 // The advanced view: every step of the chain with its numbers, and plug-ins that were allowed.
 
-import { createJob, get, post } from "./api.js";
+import { createJob, get } from "./api.js";
 import { fill, h } from "./dom.js";
 import { learn } from "./events.js";
-import { number } from "./format.js";
+import { number, rate } from "./format.js";
 import { recipeOf } from "./material.js";
 
 const NAMES = {
   equalizer: "Equaliser", linear_phase_eq: "Linear-phase equaliser", compressor: "Compressor",
   multiband_compressor: "Multiband compressor", width: "Width", saturation: "Saturation", external: "Plug-in",
 };
-const UNITS = [["_percent", "%"], ["_db_per_octave", "dB/oct"], ["_dbfs", "dBFS"], ["_dbtp", "dBTP"], ["_lufs", "LUFS"], ["_db", "dB"], ["_hz", "Hz"], ["_ms", "ms"], ["_s", "s"]];
+const UNITS = [["_percent", "%"], ["_db_per_octave", "dB/oct"], ["_dbfs", "dBFS"], ["_dbtp", "dBTP"], ["_lufs", "LUFS"], ["_lu", "LU"], ["_db", "dB"], ["_hz", "Hz"], ["_ms", "ms"], ["_s", "s"]];
+const BY_NAME = { ratio: ":1", sample_rate: "Hz", bit_depth: "bit" };
+const UNTOLD = new Set(["kind", "schema", "dither_seed"]);
 
 /** A closed section that loads what it shows when it is opened. */
 export function chainView({ job, material, about }) {
@@ -21,8 +23,8 @@ export function chainView({ job, material, about }) {
   async function load() {
     try {
       const recipe = await recipeOf(material);
-      const [told, plugins] = await Promise.all([post("/recipes/validate", { recipe }).catch(() => null), about.plugins_allowed ? get("/plugins") : []]);
-      fill(inside, steps(recipe, told?.sentences ?? []), inserts({ job, material, plugins: plugins.items ?? plugins }));
+      const plugins = about.plugins_allowed ? await get("/plugins") : [];
+      fill(inside, steps(recipe), inserts({ job, material, plugins: plugins.items ?? plugins }));
     } catch (problem) {
       loaded = false;
       fill(inside, h("p", { class: "missed", text: `${problem.message} ${problem.hint ?? ""}` }));
@@ -31,38 +33,47 @@ export function chainView({ job, material, about }) {
   return details;
 }
 
-function steps(recipe, sentences) {
-  const chain = recipe.chain;
-  const each = [...chain.steps.map((step) => [NAMES[step.kind] ?? step.kind, step]), ["Limiter", chain.limiter], ["Delivery", recipe.delivery]].filter(([, step]) => step);
-  return h(
-    "ol",
-    { class: "steps" },
-    each.map(([name, step], index) => h("li", {}, h("h3", { text: name }), sentences[index] ? h("p", { class: "muted", text: sentences[index] }) : null, numbers(step))),
-  );
+function steps(recipe) {
+  const { chain, delivery } = recipe;
+  const each = [...chain.steps.map((step) => [NAMES[step.kind] ?? step.kind, step]), ["Limiter", chain.limiter], ["Delivery", delivery]].filter(([, step]) => step);
+  return h("ol", { class: "steps" }, each.map(([name, step]) => h("li", {}, h("h3", { text: name }), numbers(step))));
 }
 
 function numbers(step) {
-  const plain = Object.entries(step).filter(([, value]) => ["number", "string", "boolean"].includes(typeof value) && value !== "").filter(([key]) => key !== "kind");
-  const lists = Object.entries(step).filter(([, value]) => Array.isArray(value) && value.length);
+  const told = Object.entries(step).filter(([key]) => !UNTOLD.has(key));
+  const plain = told.filter(([, value]) => ["number", "string", "boolean"].includes(typeof value) && value !== "");
+  const parts = told.filter(([, value]) => Array.isArray(value) && typeof value[0] === "object");
+  const curves = told.filter(([key, value]) => Array.isArray(value) && typeof value[0] === "number" && key !== "crossovers_hz");
   return [
     plain.length ? h("dl", { class: "numbers" }, plain.map(([key, value]) => h("div", {}, h("dt", { text: plainName(key) }), h("dd", { class: "figure", text: shown(key, value) })))) : null,
-    lists.some(([, value]) => typeof value[0] === "object") ? lists.filter(([, value]) => typeof value[0] === "object").map(([key, value]) => value.map((one, index) => h("details", { class: "part" }, h("summary", { text: `${plainName(key)} ${index + 1}` }), numbers(one)))) : null,
-    table(lists.filter(([, value]) => typeof value[0] === "number")),
+    parts.map(([, values]) => bandTable(values, step.crossovers_hz)),
+    curves.length ? h("details", { class: "part" }, h("summary", { text: `The curve in ${curves[0][1].length} points` }), curveTable(curves)) : null,
   ];
 }
 
-function table(columns) {
-  if (!columns.length) return null;
-  const rows = Math.max(...columns.map(([, values]) => values.length));
+function bandTable(bands, crossovers_hz) {
+  const keys = Object.keys(bands[0]).filter((key) => !UNTOLD.has(key) && typeof bands[0][key] !== "object");
+  const names = crossovers_hz ? bands.map((_, index) => between(crossovers_hz[index - 1], crossovers_hz[index])) : null;
+  const rows = bands.map((band, index) => [names?.[index], ...keys.map((key) => shown(key, band[key]))].filter((cell) => cell !== undefined));
+  return table([names ? "Band" : undefined, ...keys.map(plainName)].filter((head) => head !== undefined), rows, "Bands");
+}
+
+const between = (low, high) => (low ? (high ? `${rate(low)} to ${rate(high)}` : `above ${rate(low)}`) : `below ${rate(high)}`);
+
+function curveTable(curves) {
+  const rows = curves[0][1].map((_, row) => curves.map(([key, values]) => number(values[row], key.endsWith("_hz") ? 0 : 1)));
+  return table(curves.map(([key]) => `${plainName(key)}, ${unitOf(key)}`), rows, "Points of the curve");
+}
+
+function table(heads, rows, label) {
   return h(
-    "details",
-    { class: "part" },
-    h("summary", { text: `${rows} points` }),
-    h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Points of the curve" }, h("table", {}, h("thead", {}, h("tr", {}, columns.map(([key]) => h("th", { scope: "col", text: `${plainName(key)}, ${unitOf(key)}` })))), h("tbody", {}, Array.from({ length: rows }, (_, row) => h("tr", {}, columns.map(([, values]) => h("td", { class: "figure", text: row in values ? number(values[row]) : "" }))))))),
+    "div",
+    { class: "wide", tabindex: "0", role: "region", "aria-label": label },
+    h("table", {}, h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col", text: head })))), h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) => h("td", { class: "figure", text: cell })))))),
   );
 }
 
-const unitOf = (key) => UNITS.find(([suffix]) => key.endsWith(suffix))?.[1] ?? "";
+const unitOf = (key) => BY_NAME[key] ?? UNITS.find(([suffix]) => key.endsWith(suffix))?.[1] ?? "";
 
 function plainName(key) {
   const suffix = UNITS.find(([one]) => key.endsWith(one))?.[0] ?? "";
@@ -73,7 +84,7 @@ function plainName(key) {
 function shown(key, value) {
   if (typeof value !== "number") return String(value);
   const unit = unitOf(key);
-  return `${number(value, Number.isInteger(value) ? 0 : 2)}${unit ? `\u00a0${unit}` : ""}`;
+  return `${number(value, Number.isInteger(value) ? 0 : 2)}${unit ? `${unit === ":1" ? "" : "\u00a0"}${unit}` : ""}`;
 }
 
 /** Puts one allowed plug-in into the chain and masters again. */

@@ -4,6 +4,7 @@ import { get, post } from "./api.js";
 import { announce, fill, h } from "./dom.js";
 import { learn, onJob } from "./events.js";
 import { bare } from "./format.js";
+import { progressWave } from "./hero.js";
 import { listening } from "./listening.js";
 import { gather } from "./material.js";
 import { adjusting } from "./adjust.js";
@@ -56,6 +57,7 @@ function songTabs(material, job) {
 function showProgress(main, about, job, song) {
   const bar = h("progress", { max: "1", value: "0", "aria-labelledby": "progress-title" });
   const stage = h("p", { class: "stage-line", role: "status" });
+  const wave = progressWave();
   const tools = h("p", { class: "tools" });
   let end = () => {};
   const stop = onJob((news) => news?.id === job.id && update({ ...job, ...news }));
@@ -68,6 +70,7 @@ function showProgress(main, about, job, song) {
       return;
     }
     bar.value = now.share ?? 0;
+    wave.set(now.share ?? 0);
     bar.hidden = !["queued", "running"].includes(now.state);
     stage.replaceChildren(now.state === "failed" && now.error ? told(now.error) : words(now));
     fill(tools, actions(now));
@@ -85,7 +88,8 @@ function showProgress(main, about, job, song) {
       "section",
       { class: "narrow waiting" },
       h("p", { class: "crumb" }, h("a", { href: "#/", text: "← All music" })),
-      h("h1", { id: "progress-title", text: bare(job.label) }),
+      h("h1", { id: "progress-title", text: titled(job.label) }),
+      wave.element,
       bar,
       stage,
       tools,
@@ -95,6 +99,8 @@ function showProgress(main, about, job, song) {
   update(job);
   return () => (stop(), end());
 }
+
+const titled = (label) => bare(label).replace(/^./, (first) => first.toUpperCase());
 
 function words(job) {
   if (job.state === "queued") return "Waits for its turn.";

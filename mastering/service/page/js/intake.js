@@ -12,6 +12,7 @@ export class Intake {
     this.known = new Map();
     this.uploads = { songs: [], references: [] };
     this.problems = [];
+    this.places = new Map();
   }
 
   /** Looks up the songs that were chosen before this visit; those gone are forgotten. */
@@ -51,12 +52,14 @@ export class Intake {
     this.onChange();
   }
 
+  /** Uploads files; they stand in the order in which they were brought, whichever arrives first. */
   async take(files, list) {
     this.problems = [];
-    await Promise.all(files.map((file) => this.one(file, list)));
+    const first = performance.now();
+    await Promise.all(files.map((file, index) => this.one(file, list, first + index / 1000)));
   }
 
-  async one(file, list) {
+  async one(file, list, place) {
     const entry = { file, share: 0, problem: null, ending: new AbortController() };
     this.uploads[list].push(entry);
     this.onChange();
@@ -64,7 +67,9 @@ export class Intake {
       this.refuse(file);
       const id = await upload(file, { signal: entry.ending.signal, onProgress: (share) => this.progress(entry, share) });
       this.known.set(id, await get(`/songs/${id}`));
-      this.setup[list] = [...this.setup[list].filter((one) => one !== id), id];
+      this.places.set(id, place);
+      const before = (song) => this.places.get(song) ?? 0;
+      this.setup[list] = [...this.setup[list].filter((one) => one !== id), id].sort((one, other) => before(one) - before(other));
       this.uploads[list] = this.uploads[list].filter((one) => one !== entry);
       announce(`${file.name} is here.`);
     } catch (problem) {

@@ -14,7 +14,7 @@ export function mixer({ job, song, parts, before }) {
   const told = h("p", { class: "preview-status", role: "status" });
   const play = h("button", { type: "button", class: "play small-play", "aria-label": "Play the stems", on: { click: () => toggle() } }, h("span", { class: "play-sign", "aria-hidden": "true" }));
   const time = h("span", { class: "figure", text: clock(0) });
-  const save = h("button", { type: "button", class: "primary", text: "Render this remix", on: { click: () => render() } });
+  const save = h("button", { type: "button", text: "Render this remix", on: { click: () => render() } });
   let [player, pans, timer, waiting] = [null, {}, 0, null];
 
   function wake() {
@@ -93,8 +93,11 @@ function strip(part, one, apply) {
       one[key] = to;
       say(value, words(to));
       input.setAttribute("aria-valuetext", words(to));
+      input.style.setProperty("--share", String((to - low) / (high - low)));
       apply();
     };
+    input.style.setProperty("--from", String(-low / (high - low)));
+    input.style.setProperty("--share", String(-low / (high - low)));
     return h("label", { class: "slide" }, h("small", { text: label }), input, value);
   };
   return h(
