@@ -30,7 +30,8 @@ __all__ = ["Stretch", "fitted_limiter", "lead_s", "stretch_of", "survey_of"]
 
 _TIME_CONSTANTS = 30.0
 _LEAST_S, _MOST_S = 2.0, 40.0
-_TAIL_S = 1.0
+_TAIL_S = 4.0
+"""Rendered behind a stretch: the windows of several convolutions in a row then hold what they would have held."""
 _ANY_REDUCTION_DB = 24.0
 
 

@@ -11,7 +11,10 @@ from mastering.service.documents import media_type_of
 
 __all__ = ["FILE", "file_answer"]
 
-_BINARY = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+_BINARY = {
+    media_type: {"schema": {"type": "string", "format": "binary"}}
+    for media_type in ("application/octet-stream", "audio/*", "application/json", "text/html")
+}
 FILE: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file.", "content": _BINARY},
     206: {"description": "The range that was asked for.", "content": _BINARY},

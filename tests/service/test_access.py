@@ -22,14 +22,18 @@ def caller(app: FastAPI, secret: str) -> TestClient:
     return TestClient(app, base_url=URL, headers={"Authorization": f"Bearer {secret}"})
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1:8441", "localhost.evil.example:8440", "", "127.0.0.1:8440."])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1:8441", "localhost.evil.example:8440", "", "127.0.0.1:8440."]
+)
 def test_only_its_own_names_are_answered(client: TestClient, host: str) -> None:
     answer = client.get("/api/v1/about", headers={"Host": host})
     assert (answer.status_code, answer.json()["code"]) == (421, "host_not_allowed")
     assert client.get("/healthz", headers={"Host": "LOCALHOST:8440"}).status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:8441", "https://127.0.0.1:8440"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://127.0.0.1:8441", "https://127.0.0.1:8440"]
+)
 def test_no_other_page_may_change_anything(client: TestClient, origin: str) -> None:
     answer = client.post("/api/v1/recipes/validate", json={"recipe": {}}, headers={"Origin": origin})
     assert (answer.status_code, answer.json()["code"]) == (403, "origin_not_allowed")
@@ -85,7 +89,9 @@ def test_without_a_key_only_this_machine_is_let_in(make_app: Callable[..., FastA
         assert caught.value.code == "keys_needed"
 
 
-def test_a_service_whose_last_key_is_removed_does_not_open(make_app: Callable[..., FastAPI], tmp_path: Any) -> None:
+def test_a_service_whose_last_key_is_removed_does_not_open(
+    make_app: Callable[..., FastAPI], tmp_path: Any
+) -> None:
     data = tmp_path / "data"
     keys = make_app(data=data).state.house.keys
     keys.add("first", "admin")
@@ -164,7 +170,11 @@ def test_what_one_key_has_made_does_not_exist_for_another(make_app: Callable[...
         assert answer.text.replace(song, unknown).replace(job, unknown) == like.text
     assert ben.get("/api/v1/songs").json()["items"] == ben.get("/api/v1/jobs").json()["items"] == []
     assert ben.post("/api/v1/jobs", json={"kind": "master", "song": song}).status_code == 404
-    for method, path in (("POST", f"jobs/{job}/cancel"), ("DELETE", f"jobs/{job}"), ("DELETE", f"songs/{song}")):
+    for method, path in (
+        ("POST", f"jobs/{job}/cancel"),
+        ("DELETE", f"jobs/{job}"),
+        ("DELETE", f"songs/{song}"),
+    ):
         assert ben.request(method, f"/api/v1/{path}").status_code == 404
     assert ben.post("/api/v1/shares", json={"job": job}).status_code == 404
     assert root.get(f"/api/v1/jobs/{job}").json()["id"] == job
@@ -203,7 +213,9 @@ def test_metrics_are_for_this_machine_or_admins(make_app: Callable[..., FastAPI]
     assert near.get("/metrics").status_code == 200
 
 
-def test_a_database_that_is_away_is_said(client: TestClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_is_away_is_said(
+    client: TestClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def away(*_: object) -> None:
         raise sqlite3.OperationalError("unable to open database file")
 

@@ -97,7 +97,10 @@ def test_what_is_not_allowed_is_refused(
         ({"kind": "stems", "model": "evil.th"}, "model_unknown"),
         ({"kind": "stems", "two_stems": "kazoo"}, "unknown_stem"),
         ({"kind": "remix", "stems": {"kazoo": {"mute": True}}}, "unknown_stem"),
-        ({"kind": "apply", "recipe": {"chain": {"name": "x", "steps": [_EXTERNAL]}, "delivery": {}}}, "plugin_forbidden"),
+        (
+            {"kind": "apply", "recipe": {"chain": {"name": "x", "steps": [_EXTERNAL]}, "delivery": {}}},
+            "plugin_forbidden",
+        ),
         ({"kind": "apply", "recipe": {"chian": {}}}, "preset"),
         ({"kind": "apply", "recipe": {"delivery": {}}}, "preset"),
     ],
@@ -116,13 +119,16 @@ def test_a_recipe_of_any_depth_is_answered(client: TestClient, song: str) -> Non
         deep = {"chain": deep}
     assert submit(client, kind="apply", song=song, recipe=deep).status_code == 422
     text = '{"recipe": ' + '{"a":' * 50_000 + "1" + "}" * 50_000 + "}"
-    answer = client.post("/api/v1/recipes/validate", content=text, headers={"Content-Type": "application/json"})
+    answer = client.post(
+        "/api/v1/recipes/validate", content=text, headers={"Content-Type": "application/json"}
+    )
     assert answer.status_code in (400, 422)
 
 
 def test_lists_come_in_pages(client: TestClient, song: str) -> None:
     made = [
-        submit(client, kind="master", song=song, options={"amount_percent": float(n)}).json()["id"] for n in range(5)
+        submit(client, kind="master", song=song, options={"amount_percent": float(n)}).json()["id"]
+        for n in range(5)
     ]
     seen: list[str] = []
     cursor: str | None = None

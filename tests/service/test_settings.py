@@ -13,12 +13,16 @@ from mastering.service.settings import Settings, read_settings
 
 def test_options_win_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "serve.toml"
-    file.write_text('port = 1\nhost = "127.0.0.2"\nmax_songs = 7\npublic_urls = ["https://a.example"]\n', "utf-8")
+    file.write_text(
+        'port = 1\nhost = "127.0.0.2"\nmax_songs = 7\npublic_urls = ["https://a.example"]\n', "utf-8"
+    )
     environment = {"TONMEISTER_SERVE_PORT": "2", "TONMEISTER_SERVE_MAX_SONGS": "8", "HOME": "/root"}
     settings = read_settings(file, {"port": 3, "database": None}, environment)
     assert (settings.port, settings.max_songs, settings.host) == (3, 8, "127.0.0.2")
     assert settings.public_urls == ("https://a.example",)
-    assert read_settings(None, {}, {"TONMEISTER_SERVE_PUBLIC_URLS": "https://a, https://b:1"}).public_urls == (
+    assert read_settings(
+        None, {}, {"TONMEISTER_SERVE_PUBLIC_URLS": "https://a, https://b:1"}
+    ).public_urls == (
         "https://a",
         "https://b:1",
     )

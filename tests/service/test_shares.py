@@ -29,7 +29,9 @@ def finished(app: FastAPI, client: TestClient, song: str) -> str:
         "sha256": "ab" * 32,
         "media_type": "audio/wav",
     }
-    app.state.house.feed.change(job, {"state": "done", "results": [result]}, outcome=json.dumps({"results": []}))
+    app.state.house.feed.change(
+        job, {"state": "done", "results": [result]}, outcome=json.dumps({"results": []})
+    )
     return job
 
 
@@ -60,7 +62,15 @@ def test_a_link_shows_its_job(client: TestClient, link: str, job: str, song: str
 
 def test_a_link_shows_nothing_else(client: TestClient, app: FastAPI, link: str, job: str, song: str) -> None:
     other = client.post("/api/v1/jobs", json={"kind": "master", "song": song, "style": "warm"}).json()["id"]
-    for path in (f"jobs/{other}", f"jobs/{other}/report", f"songs/{'0' * 24}", f"songs/{song}/audio", "jobs", "songs", "events"):
+    for path in (
+        f"jobs/{other}",
+        f"jobs/{other}/report",
+        f"songs/{'0' * 24}",
+        f"songs/{song}/audio",
+        "jobs",
+        "songs",
+        "events",
+    ):
         assert client.get(f"{link}/{path}").status_code == 404
     for method, path in (("DELETE", f"jobs/{job}"), ("POST", f"jobs/{job}/cancel"), ("POST", f"jobs/{job}/retry"), ("DELETE", f"songs/{song}"),
                          ("POST", "jobs"), ("POST", "previews"), ("POST", "uploads")):  # fmt: skip
@@ -83,7 +93,9 @@ def test_a_link_needs_no_key_and_gives_none(make_app: Callable[..., FastAPI], wa
     assert guest.delete(f"/api/v1/shares/{token}").status_code == 401
 
 
-def test_links_end(client: TestClient, app: FastAPI, link: str, job: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_end(
+    client: TestClient, app: FastAPI, link: str, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     token = link.rpartition("/")[2]
     kept = b"".join(path.read_bytes() for path in app.state.house.settings.data.glob("service.sqlite*"))
     assert token.encode() not in kept

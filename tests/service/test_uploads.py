@@ -152,7 +152,9 @@ def test_more_than_was_announced_is_refused(client: TestClient, wav: Path) -> No
     assert answer.status_code == 413
 
 
-def test_size_number_and_quota_have_limits(make_app: Callable[..., FastAPI], wav: Path, tmp_path: Path) -> None:
+def test_size_number_and_quota_have_limits(
+    make_app: Callable[..., FastAPI], wav: Path, tmp_path: Path
+) -> None:
     client = TestClient(make_app(max_upload_mb=1, max_songs=2, quota_mb=2), base_url=URL)
     too_large = client.post("/api/v1/uploads", headers={**TUS, "Upload-Length": "1000001"})
     assert (too_large.status_code, too_large.headers["tus-max-size"]) == (413, "1000000")
@@ -175,7 +177,16 @@ def test_a_disk_without_room_is_said_before_anything_is_sent(make_app: Callable[
     assert client.get("/readyz").status_code == 503
 
 
-_NAMES = ("../../etc/passwd", "..\\..\\evil.wav", "/abs/song.wav", "a\x00b\x1b[2Jc.wav", "", "x" * 2_000, "con", "…")
+_NAMES = (
+    "../../etc/passwd",
+    "..\\..\\evil.wav",
+    "/abs/song.wav",
+    "a\x00b\x1b[2Jc.wav",
+    "",
+    "x" * 2_000,
+    "con",
+    "…",
+)
 
 
 def test_names_are_texts_and_never_paths(client: TestClient, app: FastAPI, tmp_path: Path) -> None:
@@ -228,7 +239,12 @@ def test_an_upload_can_be_given_up_and_expires(make_app: Callable[..., FastAPI])
 def test_tus_says_what_it_can(client: TestClient) -> None:
     answer = client.options("/api/v1/uploads")
     assert answer.headers["tus-version"] == "1.0.0"
-    assert set(answer.headers["tus-extension"].split(",")) >= {"creation", "checksum", "termination", "expiration"}
+    assert set(answer.headers["tus-extension"].split(",")) >= {
+        "creation",
+        "checksum",
+        "termination",
+        "expiration",
+    }
 
 
 async def _crawling() -> AsyncIterator[bytes]:

@@ -25,7 +25,7 @@ _HEAVY = ("results", "checks", "summary", "notices")
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "`event: job`, whose data is a Job; its results come with its end.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": {}}},
     }
 }
 

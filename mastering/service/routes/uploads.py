@@ -42,7 +42,7 @@ Size = Annotated[int, Header(ge=0, le=2**53)]
 router = APIRouter(prefix=f"{API}/uploads", tags=["uploads"])
 
 
-@router.options("", status_code=204)
+@router.options("", status_code=204, response_class=Response)
 def options(house: TheHouse) -> Response:
     """What of tus is spoken here."""
     headers = {
@@ -57,6 +57,7 @@ def options(house: TheHouse) -> Response:
 @router.post(
     "",
     status_code=201,
+    response_class=Response,
     responses={
         201: {"description": "Announced; what came along is kept.", "headers": {**_OFFSET, **_SONG}},
         **problems(408, 411, 412, 413, 415, 423, 460, 507),
@@ -85,7 +86,10 @@ async def create(
 
 
 @router.head(
-    "/{upload}", status_code=200, responses={200: {"headers": {**_OFFSET, **_SONG}}, **problems(404, 412)}
+    "/{upload}",
+    status_code=200,
+    response_class=Response,
+    responses={200: {"headers": {**_OFFSET, **_SONG}}, **problems(404, 412)},
 )
 def look(
     house: TheHouse, caller: Asking, upload: UploadId, tus_resumable: Annotated[str | None, Header()] = None
