@@ -203,6 +203,8 @@ def results_of(job: Job, document: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = []
     for file in job.files:
         path = Path(file.path)
+        if path.parent.name != document["id"]:  # of a cache
+            continue
         song, entry = about.get(path.name.partition(".")[0], alone)
         role = _role(path, job.kind)
         found.append(

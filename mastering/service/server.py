@@ -39,10 +39,11 @@ class _Server(uvicorn.Server):
             self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal to end."""
+        """A signal to end; the second one ends answers that still run, too."""
         self._house.stopping.set()
         self._house.feed.tell()
-        super().handle_exit(sig, frame)
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
 
 def listening(settings: Settings) -> tuple[socket.socket, Settings]:

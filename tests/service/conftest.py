@@ -12,9 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-
-pytest.importorskip("fastapi", reason="the service is an extra: pip install 'tonmeister[serve]'")
-
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 

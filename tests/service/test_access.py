@@ -14,7 +14,6 @@ from mastering.errors import EnvironmentProblem
 from mastering.service.problems import Problem
 from tests.service.conftest import URL, upload
 
-
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -162,8 +161,9 @@ def test_what_one_key_has_made_does_not_exist_for_another(make_app: Callable[...
     song = upload(ann, wav.read_bytes()).headers["tonmeister-song"]
     job = ann.post("/api/v1/jobs", json={"kind": "master", "song": song}).json()["id"]
     unknown = "0" * 24
-    for path in (f"songs/{song}", f"songs/{song}/audio", f"songs/{song}/peaks", f"jobs/{job}", f"jobs/{job}/events",
-                 f"jobs/{job}/report", f"jobs/{job}/results/master.wav"):  # fmt: skip
+    own = [f"songs/{song}{more}" for more in ("", "/audio", "/peaks", "/listen", "/analysis")]
+    own += [f"jobs/{job}{more}" for more in ("", "/events", "/report", "/recipe", "/results/master.wav")]
+    for path in own:
         answer = ben.get(f"/api/v1/{path}")
         like = ben.get(f"/api/v1/{path.replace(song, unknown).replace(job, unknown)}")
         assert answer.status_code == like.status_code == 404

@@ -19,6 +19,8 @@ from mastering.service.wave import is_playable
 from tests.service.conftest import URL, noise, upload
 from tests.service.test_recipes_api import RECIPE
 
+_EVIL = {"kind": "external", "plugin": {"id": "VST3-Evil-1", "name": "Evil"}}
+
 
 @pytest.fixture(scope="module")
 def samples() -> np.ndarray[Any, Any]:
@@ -176,10 +178,9 @@ def test_a_loudness_is_reached(desk: TestClient, flac: str) -> None:
         ({"start_s": -1.0}, "invalid"),
         ({"song": "0" * 24}, "song_unknown"),
         ({"song": None}, "song_needed"),
-        ({"recipe": {"chain": {"name": "x", "steps": [{"kind": "external", "plugin": {"id": "a", "name": "Evil"}}]},
-                     "delivery": {}}}, "plugin_forbidden"),
+        ({"recipe": {"chain": {"name": "x", "steps": [_EVIL]}, "delivery": {}}}, "plugin_forbidden"),
     ],
-)  # fmt: skip
+)
 def test_previews_that_cannot_be_are_refused(
     desk: TestClient, flac: str, change: dict[str, Any], code: str
 ) -> None:
