@@ -20,11 +20,13 @@ from mastering.jobs.model import ENDED, Job
 from mastering.jobs.service import Jobs
 from mastering.service import documents
 from mastering.service.documents import Names
+from mastering.service.problems import Problem
 from mastering.service.records import Records
 
 __all__ = ["Feed"]
 
 _LOOK_S = 0.2
+_MOST_LISTENING = 1_000
 _LOAD = 10.0
 """Looking may take this share (1/10) of the time."""
 
@@ -72,7 +74,19 @@ class Feed:
             self._loop.call_soon_threadsafe(self._tell)
 
     def listen(self) -> asyncio.Event:
-        """An event that is set at every change, until `leave`. To be used in the event loop."""
+        """An event that is set at every change, until `leave`. To be used in the event loop.
+
+        Raises:
+            Problem: too many listen.
+        """
+        if len(self._waiting) >= _MOST_LISTENING:
+            raise Problem(
+                503,
+                "too_many_streams",
+                "too many streams of events are open",
+                hint="Close some, or ask for the job now and then.",
+                headers={"Retry-After": "10"},
+            )
         event = asyncio.Event()
         self._waiting.add(event)
         return event

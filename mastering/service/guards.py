@@ -37,6 +37,12 @@ _HEADERS = {
 }
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _LONGEST_PATH = 2_000
+_ANY_HOST = ("/healthz", "/readyz")
+"""What monitors ask by address; it tells nothing that anybody could use."""
+
+_MOST_BODY_BYTES = 8 * 2**20
+_STREAMED = "/api/v1/uploads"
+"""Bodies below here are not held in memory, and have limits of their own."""
 
 _log = logging.getLogger("tonmeister.requests")
 
@@ -72,6 +78,8 @@ class Guards:
 
         scope.setdefault("state", {})["request_id"] = request_id
         problem = self._refusal(scope, Headers(scope=scope))
+        if not scope["path"].startswith(_STREAMED):
+            receive = _limited(receive)
         await (answer(problem) if problem is not None else self._app)(scope, receive, guarded)
         if status == 0:
             self._count(scope, 499, time.monotonic() - start_s)
@@ -85,6 +93,8 @@ class Guards:
 
     def _refusal(self, scope: Scope, headers: Headers) -> Problem | None:
         hosts = headers.getlist("host")
+        if scope["path"] in _ANY_HOST:
+            return None
         if len(hosts) != 1 or hosts[0].lower() not in self._settings.hosts:
             return Problem(
                 421,
@@ -94,6 +104,12 @@ class Guards:
             )
         if len(scope.get("raw_path") or b"") > _LONGEST_PATH:
             return Problem(400, "path_too_long", "the path is too long")
+        length = headers.get("content-length", "")
+        held = not scope["path"].startswith(_STREAMED)
+        if held and length.isdecimal() and int(length[:19]) > _MOST_BODY_BYTES:
+            return Problem(
+                413, "body_too_large", "the body is too large", hint="Songs go to /api/v1/uploads."
+            )
         origin = headers.get("origin")
         foreign = origin is not None and origin.lower() not in self._settings.origins
         site = headers.get("sec-fetch-site", "none")
@@ -117,3 +133,18 @@ class Guards:
         if scope["path"].startswith("/api/"):
             headers.setdefault("Cache-Control", "no-store")
         headers["X-Request-Id"] = request_id
+
+
+def _limited(receive: Receive) -> Receive:
+    """A body that says nothing of its length is cut off where it gets too long."""
+    received = 0
+
+    async def limited() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > _MOST_BODY_BYTES:
+            raise Problem(413, "body_too_large", "the body is too large")
+        return message
+
+    return limited

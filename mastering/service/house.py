@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mastering.errors import EnvironmentProblem
+from mastering.errors import EnvironmentProblem, ParameterError
 from mastering.jobs.kinds import Kinds
 from mastering.jobs.lanes import DEFAULT_LANES
 from mastering.jobs.model import Limits
@@ -91,7 +91,14 @@ class House:
         self.stopping = threading.Event()
 
     def _refuse_open(self) -> None:
-        """Without keys whoever reaches it could do everything."""
+        """Without keys whoever reaches it could do everything; without a name nobody reaches it."""
+        if self.keys.any and not self.settings.hosts:
+            self.records.close()
+            raise ParameterError(
+                f"{self.settings.host} is no name that anybody asks for",
+                hint='Say how it is reached: public_urls = ["https://desk.example.org"] in the settings.',
+                code="public_urls_needed",
+            )
         if self.settings.is_private or self.keys.any:
             return
         self.records.close()
@@ -104,6 +111,7 @@ class House:
 
     def close(self) -> None:
         """End the desk's processes and let go of the databases."""
+        self.uploads.close()
         self.desk.stop()
         self.jobs.close()
         self.records.close()

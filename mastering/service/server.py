@@ -83,20 +83,21 @@ def serve(
         kinds, workshop: as `create_app`.
         ready: called once it listens.
     """
-    set_up_logs(settings.log)
-    app = create_app(settings, kinds, workshop)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=True,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=",".join(settings.trusted_proxies),
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=_LAST_ANSWERS_S,
-        backlog=_BACKLOG,
-        ws="none",
-        lifespan="on",
-    )
-    _Server(config, app.state.house, ready).run(sockets=[listener])
+    with listener:
+        set_up_logs(settings.log)
+        app = create_app(settings, kinds, workshop)
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=",".join(settings.trusted_proxies),
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_LAST_ANSWERS_S,
+            backlog=_BACKLOG,
+            ws="none",
+            lifespan="on",
+        )
+        _Server(config, app.state.house, ready).run(sockets=[listener])

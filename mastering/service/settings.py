@@ -21,6 +21,7 @@ __all__ = ["ENVIRONMENT_PREFIX", "Settings", "read_settings"]
 
 ENVIRONMENT_PREFIX = "TONMEISTER_SERVE_"
 
+_ANY = ("0.0.0.0", "::")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -37,7 +38,7 @@ class Settings:
             short ones, 1 for long ones.
         nice: how much less urgent than the service its jobs are, 0..19.
         public_urls: where browsers reach it, such as https://desk.example.org; Host and Origin of any
-            other are refused. The address it listens on is always one where that is loopback.
+            other are refused. The address it listens at is one of them, if it is a single one.
         trusted_proxies: addresses whose X-Forwarded-For is believed.
         max_upload_mb: of one file.
         max_duration_s: of one song.
@@ -50,7 +51,7 @@ class Settings:
         upload_expiry_h: how long an unfinished upload is kept.
         requests_per_minute: of one key or address.
         failures_per_minute: wrong keys from one address.
-        retention_days: songs and results are kept so long after their last use; 0 keeps them.
+        retention_days: songs are kept so long after their last job, results after their end; 0 keeps them.
         retention_mb: all files together; the oldest go first; 0 is no limit.
         share_days: how long a shared link works.
         job_timeout_s, job_memory_mb: longest time and most memory of one job; 0 is none.
@@ -114,6 +115,10 @@ class Settings:
         own = {url.lower() for url in self.public_urls}
         if self.is_loopback:
             own |= {f"http://{name}:{self.port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+        elif self.host not in _ANY:
+            own.add(
+                f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+            )
         return frozenset(own)
 
     @property

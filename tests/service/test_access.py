@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from mastering.errors import EnvironmentProblem
+from mastering.errors import EnvironmentProblem, ParameterError
 from mastering.service.problems import Problem
 from tests.service.conftest import URL, upload
 
@@ -86,6 +86,25 @@ def test_without_a_key_only_this_machine_is_let_in(make_app: Callable[..., FastA
         with pytest.raises(EnvironmentProblem) as caught:
             make_app(**settings)
         assert caught.value.code == "keys_needed"
+
+
+def test_a_service_that_nobody_can_name_does_not_start(
+    make_app: Callable[..., FastAPI], tmp_path: Any
+) -> None:
+    make_app(data=tmp_path / "data").state.house.keys.add("Ann", "admin")
+    with pytest.raises(ParameterError) as caught:
+        make_app(data=tmp_path / "data", host="0.0.0.0")
+    assert caught.value.code == "public_urls_needed"
+
+
+def test_bodies_are_not_endless(client: TestClient) -> None:
+    large = b'{"recipe": {"a": "' + b"x" * 9_000_000 + b'"}}'
+    answer = client.post("/api/v1/recipes/validate", content=large, headers=_JSON)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+    pieces = (large[at : at + 100_000] for at in range(0, len(large), 100_000))
+    answer = client.post("/api/v1/recipes/validate", content=pieces, headers=_JSON)
+    assert answer.status_code in (400, 413)
+    assert "xxxx" not in answer.text
 
 
 def test_a_service_whose_last_key_is_removed_does_not_open(

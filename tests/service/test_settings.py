@@ -67,6 +67,7 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
         ({"port": 5}, {"127.0.0.1:5", "localhost:5", "[::1]:5"}, True),
         ({"host": "0.0.0.0", "public_urls": ("https://Desk.Example",)}, {"desk.example"}, False),
         ({"host": "0.0.0.0"}, set(), False),
+        ({"host": "192.0.2.7", "port": 9}, {"192.0.2.7:9"}, False),
     ],
 )
 def test_names_follow_from_the_address(given: dict[str, Any], hosts: set[str], private: bool) -> None:

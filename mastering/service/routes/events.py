@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
@@ -36,26 +36,22 @@ router = APIRouter(prefix=API, tags=["events"])
 
 @router.get("/jobs/{job}/events", response_class=StreamingResponse, responses={**_STREAM, **problems(404)})
 async def job_events(
-    house: TheHouse, caller: Asking, request: Request, job: JobPath, last_event_id: LastId = None
+    house: TheHouse, caller: Asking, job: JobPath, last_event_id: LastId = None
 ) -> StreamingResponse:
     """One job as it is now and whenever it changes; the stream ends with the job."""
     row = await run_in_threadpool(house.work.row, caller, job)
-    return _stream(house, request, _number(last_event_id), owner=row["owner"], job=job)
+    return _stream(house, _number(last_event_id), owner=row["owner"], job=job)
 
 
 @router.get("/events", response_class=StreamingResponse, responses={**_STREAM, **problems()})
-async def events(
-    house: TheHouse, caller: Asking, request: Request, last_event_id: LastId = None
-) -> StreamingResponse:
+async def events(house: TheHouse, caller: Asking, last_event_id: LastId = None) -> StreamingResponse:
     """All your jobs whenever they change."""
     start = _number(last_event_id) if last_event_id is not None else await run_in_threadpool(house.feed.last)
-    return _stream(house, request, start, owner=None if caller.is_admin else caller.owner)
+    return _stream(house, start, owner=None if caller.is_admin else caller.owner)
 
 
-def _stream(
-    house: House, request: Request, seq: int, *, owner: str | None, job: str | None = None
-) -> StreamingResponse:
-    lines = _lines(house, request, seq, owner=owner, job=job)
+def _stream(house: House, seq: int, *, owner: str | None, job: str | None = None) -> StreamingResponse:
+    lines = _lines(house, house.feed.listen(), seq, owner=owner, job=job)
     return StreamingResponse(
         lines,
         media_type="text/event-stream",
@@ -64,9 +60,8 @@ def _stream(
 
 
 async def _lines(
-    house: House, request: Request, seq: int, *, owner: str | None, job: str | None
+    house: House, changed: asyncio.Event, seq: int, *, owner: str | None, job: str | None
 ) -> AsyncIterator[str]:
-    changed = house.feed.listen()
     try:
         yield f"retry: {_RETRY_MS}\n\n"
         while not house.stopping.is_set():

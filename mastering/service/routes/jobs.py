@@ -91,7 +91,7 @@ def jobs(
 
 
 @router.get("/{job}", response_model=Job, responses=problems(404))
-def job(house: TheHouse, caller: Asking, job: JobPath) -> Any:
+async def job(house: TheHouse, caller: Asking, job: JobPath) -> Any:
     """One job."""
     return house.work.get(caller, job)
 

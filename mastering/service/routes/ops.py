@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from mastering.service.access import TheHouse, caller_of, problems
@@ -48,13 +49,15 @@ def ready(house: TheHouse) -> Response:
         **problems(),
     },
 )
-def metrics(
+async def metrics(
     house: TheHouse, request: Request, authorization: Annotated[str | None, Header()] = None
 ) -> Response:
     """What a monitor reads; from this machine, or with an admin's key."""
     address = request.client.host if request.client is not None else ""
     near = address.startswith(_LOOPBACK) and not house.settings.public_urls  # a proxy is near, too
-    if not near and not caller_of(house, request, authorization).is_admin:
+    if not near and not (await caller_of(house, request, authorization)).is_admin:
         raise Problem(403, "admin_needed", "this needs a key of the role admin", hint="Use another key.")
-    text = house.metrics.text(house.retention.held_bytes(), house.settings.data)
+    text = await run_in_threadpool(
+        lambda: house.metrics.text(house.retention.held_bytes(), house.settings.data)
+    )
     return Response(text, media_type=_METRICS)

@@ -45,7 +45,7 @@ def unshare(house: TheHouse, caller: Asking, token: Token) -> Response:
     return Response(status_code=204)
 
 
-def _guest(house: TheHouse, request: Request, token: Token) -> Guest:
+async def _guest(house: TheHouse, request: Request, token: Token) -> Guest:
     address = request.client.host if request.client is not None else "?"
     house.requests.take(f"guest {address}")
     return house.shares.guest(token)

@@ -172,7 +172,7 @@ async def _receive(
         if have < upload.length_bytes:
             return _done(upload, have, status, headers)
         try:
-            song = await run_in_threadpool(house.uploads.finish, upload)
+            song = await house.uploads.finished(upload)
         except (TonmeisterError, OSError) as error:
             return answer(problem_of(error))
     return _done(upload, have, status, headers, song.id)
