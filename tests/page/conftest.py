@@ -68,10 +68,20 @@ def open_desk(browser: Any, server: Server) -> Iterator[Callable[..., Desk]]:
     opened: list[Desk] = []
 
     def open_one(
-        address: str = "", *, width: int = 1440, height: int = 900, dark: bool = False, ears: bool = False, at: Server = server, **more: Any
+        address: str = "",
+        *,
+        width: int = 1440,
+        height: int = 900,
+        dark: bool = False,
+        ears: bool = False,
+        at: Server = server,
+        **more: Any,
     ) -> Desk:
         context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", bypass_csp=ears, **more
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            bypass_csp=ears,
+            **more,
         )
         context.set_default_timeout(30_000)
         context.add_init_script(WATCH)

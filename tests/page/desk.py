@@ -93,7 +93,10 @@ class Desk:
         self.server = server
         self.expected: list[str] = []
         self._errors: list[str] = []
-        page.on("console", lambda said: self._errors.append(said.text) if said.type in ("error", "warning") else None)
+        page.on(
+            "console",
+            lambda said: self._errors.append(said.text) if said.type in ("error", "warning") else None,
+        )
         page.on("pageerror", lambda error: self._errors.append(str(error)))
 
     def expect(self, *words: str) -> None:

@@ -17,7 +17,10 @@ def write_song(path: Path, *, seconds: float, seed: int, level: float) -> None:
     rng = np.random.default_rng(seed)
     time = np.arange(round(seconds * RATE)) / RATE
     beat = np.mod(time, 0.5)
-    chord = sum(np.sin(2 * np.pi * f * time + rng.uniform(0, 6)) / (k + 1) for k, f in enumerate((220, 277, 330, 440, 660)))
+    chord = sum(
+        np.sin(2 * np.pi * f * time + rng.uniform(0, 6)) / (k + 1)
+        for k, f in enumerate((220, 277, 330, 440, 660))
+    )
     bass = np.sin(2 * np.pi * np.where(np.mod(time, 4) < 2, 55.0, 65.4) * time)
     hiss = rng.standard_normal((2, len(time))) * np.exp(-beat * 30)
     kick = np.sin(2 * np.pi * 50 * beat) * np.exp(-beat * 14)

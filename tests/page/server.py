@@ -40,15 +40,28 @@ class Server:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop(signal.SIGTERM)
 
     def start(self) -> None:
         """Waits until it listens."""
         self._log = (self.folder / "serve.log").open("ab+")
         before = self._log.seek(0, os.SEEK_END)
-        command = [sys.executable, "-m", "mastering.cli", "serve", "--port", str(self._port), "--data", str(self.folder / "data")]
-        self._process = subprocess.Popen([*command, *self._options], stdout=self._log, stderr=self._log, cwd=self.folder)
+        command = [
+            sys.executable,
+            "-m",
+            "mastering.cli",
+            "serve",
+            "--port",
+            str(self._port),
+            "--data",
+            str(self.folder / "data"),
+        ]
+        self._process = subprocess.Popen(
+            [*command, *self._options], stdout=self._log, stderr=self._log, cwd=self.folder
+        )
         for _ in range(int(_LONGEST_S / 0.1)):
             said = (self.folder / "serve.log").read_bytes()[before:].decode()
             if found := re.search(r"http://127\.0\.0\.1:(\d+)", said):
@@ -64,13 +77,17 @@ class Server:
         self._process.wait(timeout=30)
         self._log.close()
 
-    def ask(self, path: str, body: Any = None, *, method: str | None = None, headers: dict[str, str] | None = None) -> Any:
+    def ask(
+        self, path: str, body: Any = None, *, method: str | None = None, headers: dict[str, str] | None = None
+    ) -> Any:
         """A request of the API; its answer as JSON."""
         with self.open(path, body, method=method, headers=headers) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 
-    def open(self, path: str, body: Any = None, *, method: str | None = None, headers: dict[str, str] | None = None) -> Any:
+    def open(
+        self, path: str, body: Any = None, *, method: str | None = None, headers: dict[str, str] | None = None
+    ) -> Any:
         """A request of the API."""
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         known = {"Authorization": f"Bearer {self._key}"} if self._key else {}
@@ -84,13 +101,21 @@ class Server:
         tus = {"Tus-Resumable": "1.0.0"}
         named = base64.b64encode(path.name.encode()).decode()
         created = self.open(
-            "/uploads", b"", method="POST",
-            headers={**tus, "Upload-Length": str(path.stat().st_size), "Upload-Metadata": f"filename {named}"},
+            "/uploads",
+            b"",
+            method="POST",
+            headers={
+                **tus,
+                "Upload-Length": str(path.stat().st_size),
+                "Upload-Metadata": f"filename {named}",
+            },
         )
         where = created.headers["Location"]
         where = where if where.startswith("http") else self.url + where
         sent = self.open(
-            where, path.read_bytes(), method="PATCH",
+            where,
+            path.read_bytes(),
+            method="PATCH",
             headers={**tus, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"},
         )
         return str(sent.headers["Tonmeister-Song"])

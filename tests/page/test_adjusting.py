@@ -33,7 +33,10 @@ def test_a_control_is_heard_while_the_music_goes_on_and_undone(
     adjusted = during[:, -rate // 2 :]
     assert air_db(adjusted, rate) > air_db(plain, rate) + 2.5
 
-    wish = {"job": mastered, "adjust": {"tone": [{"frequency_hz": 9000, "q": 0.707, "shape": "high_shelf", "gain_db": 6}]}}
+    wish = {
+        "job": mastered,
+        "adjust": {"tone": [{"frequency_hz": 9000, "q": 0.707, "shape": "high_shelf", "gain_db": 6}]},
+    }
     preview = sound(server, "/previews", {**wish, "start_s": 0, "duration_s": 8})
     job = server.ask(f"/jobs/{mastered}")
     name = next(one["name"] for one in job["results"] if one["role"] == "master")
@@ -77,7 +80,9 @@ def test_an_adjusted_version_is_rendered_and_remembered(
 
 def wait_for(page: Any, words: str) -> None:
     """Until the desk says so."""
-    page.wait_for_function("(words) => document.querySelector('.preview-status')?.textContent.startsWith(words)", arg=words)
+    page.wait_for_function(
+        "(words) => document.querySelector('.preview-status')?.textContent.startsWith(words)", arg=words
+    )
 
 
 def air_db(samples: Samples, rate: int) -> float:

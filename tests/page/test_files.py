@@ -41,7 +41,9 @@ def test_nothing_is_inline_and_nothing_is_elsewhere() -> None:
     for name, asset in ASSETS.items():
         if name.endswith((".js", ".css", ".html")):
             text = asset.content.decode()
-            assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|\beval\(|new Function|document\.write", text), name
+            assert not re.search(
+                r"innerHTML|outerHTML|insertAdjacentHTML|\beval\(|new Function|document\.write", text
+            ), name
             assert set(re.findall(r"https?://[^\s\"']+", text)) <= {"http://www.w3.org/2000/svg"}, name
 
 
@@ -55,7 +57,9 @@ def test_what_is_asked_for_outside_the_page_is_not_found() -> None:
         assert find_asset(name) is None
 
 
-@pytest.mark.parametrize("folder", [_PAGE / "vendor", Path(__file__).parent / "vendor"], ids=["page", "tests"])
+@pytest.mark.parametrize(
+    "folder", [_PAGE / "vendor", Path(__file__).parent / "vendor"], ids=["page", "tests"]
+)
 def test_third_parties_are_listed_unchanged_and_licensed(folder: Path) -> None:
     listed: dict[str, str] = {}
     for package in tomllib.loads((folder / "vendor.toml").read_text("utf-8"))["packages"]:

@@ -85,4 +85,6 @@ def test_a_loop_repeats_and_keys_move(open_desk: Callable[..., Desk], mastered: 
     page.wait_for_timeout(2500)
     assert position.get_attribute("aria-valuenow") == "6"
     page.keyboard.press("l")
-    page.wait_for_function("() => document.querySelector('[role=slider].touch').getAttribute('aria-valuenow') > 7")
+    page.wait_for_function(
+        "() => document.querySelector('[role=slider].touch').getAttribute('aria-valuenow') > 7"
+    )

@@ -22,7 +22,18 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, s
     folder = tmp_path_factory.mktemp("locked")
     (folder / "serve.toml").write_text("max_upload_mb = 1\n", "utf-8")
     made = subprocess.run(
-        [sys.executable, "-m", "mastering.cli", "serve", "keys", "add", "anna", "--data", str(folder / "data"), "--json"],
+        [
+            sys.executable,
+            "-m",
+            "mastering.cli",
+            "serve",
+            "keys",
+            "add",
+            "anna",
+            "--data",
+            str(folder / "data"),
+            "--json",
+        ],
         check=True,
         capture_output=True,
         cwd=folder,
@@ -109,7 +120,10 @@ def test_an_upload_is_taken_up_where_it_broke_off(
         else:
             route.continue_()  # type: ignore[attr-defined]
 
-    page.route("**/uploads/*", lambda route: break_once(route) if route.request.method == "PATCH" else route.continue_())
+    page.route(
+        "**/uploads/*",
+        lambda route: break_once(route) if route.request.method == "PATCH" else route.continue_(),
+    )
     desk.drop(tmp_path / "two pieces.wav")
     page.wait_for_selector(".row-facts")
     assert sent == [0, 8 * 1024 * 1024, 8 * 1024 * 1024]
@@ -123,7 +137,11 @@ def test_a_job_that_is_gone_and_one_that_failed(open_desk: Callable[..., Desk], 
     desk.page.route(
         f"**/jobs/{mastered}",
         lambda route: route.fulfill(
-            json={**route.fetch().json(), "state": "failed", "error": {"code": "disk_full", "message": "The disk is full.", "hint": "Make room."}}
+            json={
+                **route.fetch().json(),
+                "state": "failed",
+                "error": {"code": "disk_full", "message": "The disk is full.", "hint": "Make room."},
+            }
         ),
     )
     desk.page.goto(f"{desk.server.url}/#/job/{mastered}")

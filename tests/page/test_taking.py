@@ -25,7 +25,9 @@ def test_the_download_is_the_command_lines_file(
         desk.page.get_by_role("link", name="Download master", exact=True).click()
     assert got.value.suggested_filename.startswith("song")
     command = ["master", "song.wav", "-r", "loud.wav", "--target", "spotify", "-o", str(tmp_path / "own.wav")]
-    subprocess.run([sys.executable, "-m", "mastering.cli", *command], cwd=music, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "mastering.cli", *command], cwd=music, check=True, capture_output=True
+    )
     assert Path(got.value.path()).read_bytes() == (tmp_path / "own.wav").read_bytes()
 
 
@@ -79,7 +81,9 @@ def test_stems_are_separated_balanced_by_ear_and_remixed(
     heard, _, rate = desk.listen(1.2)
     stems = next(job for job in server.ask("/jobs")["items"] if job["kind"] == "stems")
     bass = next(one["name"] for one in server.ask(f"/jobs/{stems['id']}")["results"] if one["stem"] == "bass")
-    assert find(heard[:, -rate // 2 :], sound(server, f"/jobs/{stems['id']}/results/{bass}"))[1] == pytest.approx(1.0, abs=1e-3)
+    assert find(heard[:, -rate // 2 :], sound(server, f"/jobs/{stems['id']}/results/{bass}"))[
+        1
+    ] == pytest.approx(1.0, abs=1e-3)
 
     page.get_by_role("button", name="Solo Bass").click()
     page.get_by_label("Gain of Bass").fill("-12")

@@ -97,7 +97,7 @@ export class Intake {
 
   rows(list) {
     const rows = [
-      ...this.problems.map((problem) => h("li", { class: "row bad", role: "alert" }, told(problem), h("button", { type: "button", class: "quiet", text: "OK", on: { click: () => ((this.problems = []), this.onChange()) } }))),
+      ...this.problems.map((problem) => h("li", { class: "row bad" }, told(problem), h("button", { type: "button", class: "quiet", text: "OK", on: { click: () => ((this.problems = []), this.onChange()) } }))),
       ...this.ready(list).map((song) => this.songRow(song, list)),
       ...this.uploads[list].map((entry) => this.uploadRow(entry, list)),
     ];
@@ -135,7 +135,7 @@ export class Intake {
     entry.percent = h("span", { class: "figure", text: `${Math.floor(entry.share * 100)} %` });
     return h(
       "li",
-      { class: entry.problem ? "row bad" : "row", role: entry.problem ? "alert" : null },
+      { class: entry.problem ? "row bad" : "row" },
       entry.problem ? told(entry.problem) : [h("span", { class: "row-name", text: entry.file.name }), h("span", { class: "row-progress" }, entry.bar, entry.percent)],
       h("button", { type: "button", class: "quiet icon", "aria-label": `${entry.problem ? "Dismiss" : "Stop the upload of"} ${entry.file.name}`, text: "×", on: { click: leave } }),
     );
@@ -144,5 +144,5 @@ export class Intake {
 
 /** A problem as one sentence and the way out. */
 export function told(problem) {
-  return h("span", { class: "told" }, h("b", { text: problem.message }), problem.hint ? h("small", { text: problem.hint }) : null);
+  return h("span", { class: "told", role: "alert" }, h("b", { text: problem.message }), problem.hint ? h("small", { text: problem.hint }) : null);
 }
