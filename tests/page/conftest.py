@@ -1,4 +1,4 @@
-"""One server and one browser for all tests here; each test has a page of its own that must stay free of errors."""
+"""One server and one browser for all; each test has a page of its own that must stay free of errors."""
 
 from __future__ import annotations
 

@@ -17,7 +17,9 @@ BLOCK = 4_096
 
 WATCH = """
 window.violations = [];
-document.addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective + " " + event.blockedURI));
+document.addEventListener("securitypolicyviolation", (event) => {
+  violations.push(event.violatedDirective + " " + event.blockedURI);
+});
 """
 
 EARS = """
@@ -57,7 +59,7 @@ EARS = """
   };
 }
 """.replace("BLOCK", str(BLOCK))
-"""Taps what goes to the loudspeakers. Its code is no file of the service, so it needs a context without policy."""
+"""Taps the loudspeakers. Its code is no file of the service, so it needs a context without policy."""
 
 _TAKE = """
 () => {
@@ -68,12 +70,13 @@ _TAKE = """
     heard.forEach((block, index) => all.set(block[side], index * BLOCK));
     let text = "";
     const raw = new Uint8Array(all.buffer);
-    for (let at = 0; at < raw.length; at += 32768) text += String.fromCharCode(...raw.subarray(at, at + 32768));
+    const step = 32768;
+    for (let at = 0; at < raw.length; at += step) text += String.fromCharCode(...raw.subarray(at, at + step));
     return btoa(text);
   };
-  const answer = { frames: heard.map(([frame]) => frame), left: bytes(1), right: bytes(2), rate: contexts.at(-1).sampleRate };
+  const [frames, rate] = [heard.map(([frame]) => frame), contexts.at(-1).sampleRate];
   contexts.at(-1).heard = [];
-  return answer;
+  return { frames, rate, left: bytes(1), right: bytes(2) };
 }
 """.replace("BLOCK", str(BLOCK))
 

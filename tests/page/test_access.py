@@ -98,7 +98,7 @@ def test_touch_targets_on_a_phone(open_desk: Callable[..., Desk], mastered: str)
     desk = open_desk(f"#/job/{mastered}", width=390)
     desk.wait_for_desk()
     small = desk.page.evaluate(
-        """() => [...document.querySelectorAll("main button, main select, main a.button, main summary, main input")]
+        """() => [...document.querySelectorAll("main :is(button, select, a.button, summary, input)")]
           .filter((one) => one.checkVisibility({ visibilityProperty: true }))
           .map((one) => [one.getBoundingClientRect().height, one.outerHTML.slice(0, 90)])
           .filter(([height]) => height < 43.5)"""
@@ -121,7 +121,8 @@ def test_the_keyboard_alone_gets_everywhere(
               const at = document.activeElement;
               if (at === document.body) return ["", true];
               const outline = getComputedStyle(at);
-              return [at.getAttribute("aria-label") || at.labels?.[0]?.textContent || at.textContent, outline.outlineStyle !== "none"];
+              const name = at.getAttribute("aria-label") || at.labels?.[0]?.textContent || at.textContent;
+              return [name, outline.outlineStyle !== "none"];
             }"""
         )
         reached.append(name)

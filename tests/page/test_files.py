@@ -1,4 +1,4 @@
-"""The files of the page: all there in an installed package, small, without inline code, third parties listed."""
+"""The files of the page: all in an installed package, small, no inline code, third parties listed."""
 
 from __future__ import annotations
 

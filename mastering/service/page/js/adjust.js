@@ -15,18 +15,31 @@ const SETTLE_MS = 180;
 
 /** The adjusting part of a desk. */
 export function adjusting({ material, player, about, onVersion, onLoudness }) {
-  const element = h("section", { class: "adjust panel", "aria-labelledby": "adjust-title" }, h("h2", { id: "adjust-title", text: "Adjust" }), h("p", { class: "muted", text: "Loading …" }));
+  const element = h(
+    "section",
+    { class: "adjust panel", "aria-labelledby": "adjust-title" },
+    h("h2", { id: "adjust-title", text: "Adjust" }),
+    h("p", { class: "muted", text: "Loading …" }),
+  );
   let end = () => {};
   recipeOf(material)
     .then((recipe) => (end = build({ element, recipe, material, player, about, onVersion, onLoudness })))
-    .catch((problem) => fill(element, h("h2", { id: "adjust-title", text: "Adjust" }), h("p", { class: "muted", text: `This master cannot be adjusted: ${problem.message}` })));
+    .catch((problem) =>
+      fill(
+        element,
+        h("h2", { id: "adjust-title", text: "Adjust" }),
+        h("p", { class: "muted", text: `This master cannot be adjusted: ${problem.message}` }),
+      ),
+    );
   return { element, close: () => end() };
 }
 
 function build({ element, recipe, material, player, onVersion, onLoudness }) {
   const { job, song } = material;
   const controls = controlsFor({
-    integrated_lufs: Number((material.numbers.after?.integrated_lufs ?? recipe.delivery?.integrated_lufs ?? -14).toFixed(1)),
+    integrated_lufs: Number(
+      (material.numbers.after?.integrated_lufs ?? recipe.delivery?.integrated_lufs ?? -14).toFixed(1),
+    ),
     ceiling_dbtp: recipe.delivery?.ceiling_dbtp ?? recipe.chain?.limiter?.ceiling_dbtp ?? -1,
   });
   const initial = initialValues(controls);
@@ -35,11 +48,34 @@ function build({ element, recipe, material, player, onVersion, onLoudness }) {
   const rendered = new FilePieces(material.master.listen, material.rate_hz);
   const status = h("p", { class: "preview-status", role: "status" });
   const views = controls.map((one) => control(one, history));
-  const group = (wanted) => views.filter((_, index) => controls[index].group === wanted).map((view) => view.element);
-  const undo = h("button", { type: "button", class: "quiet", "aria-keyshortcuts": "Control+Z", text: "Undo", on: { click: () => history.undo() } });
-  const redo = h("button", { type: "button", class: "quiet", "aria-keyshortcuts": "Control+Shift+Z", text: "Redo", on: { click: () => history.redo() } });
-  const reset = h("button", { type: "button", class: "quiet", text: "Reset all", on: { click: () => history.set(initial) } });
-  const render = h("button", { type: "button", class: "primary", text: "Render this version", on: { click: () => save() } });
+  const group = (wanted) =>
+    views.filter((_, index) => controls[index].group === wanted).map((view) => view.element);
+  const undo = h("button", {
+    type: "button",
+    class: "quiet",
+    "aria-keyshortcuts": "Control+Z",
+    text: "Undo",
+    on: { click: () => history.undo() },
+  });
+  const redo = h("button", {
+    type: "button",
+    class: "quiet",
+    "aria-keyshortcuts": "Control+Shift+Z",
+    text: "Redo",
+    on: { click: () => history.redo() },
+  });
+  const reset = h("button", {
+    type: "button",
+    class: "quiet",
+    text: "Reset all",
+    on: { click: () => history.set(initial) },
+  });
+  const render = h("button", {
+    type: "button",
+    class: "primary",
+    text: "Render this version",
+    on: { click: () => save() },
+  });
   const cache = new Map([["{}", rendered]]);
   let [heard, timer, round, pending] = ["{}", 0, 0, null];
 
@@ -48,7 +84,15 @@ function build({ element, recipe, material, player, onVersion, onLoudness }) {
     const key = JSON.stringify(adjust);
     if (key === heard) return say(status, words(key));
     const mine = ++round;
-    const pieces = cache.get(key) ?? new PreviewPieces({ job: job.id, song: song.id, adjust, rate_hz: material.rate_hz, duration_s: material.duration_s });
+    const pieces =
+      cache.get(key) ??
+      new PreviewPieces({
+        job: job.id,
+        song: song.id,
+        adjust,
+        rate_hz: material.rate_hz,
+        duration_s: material.duration_s,
+      });
     if (pending && pending.pieces !== pieces) {
       pending.pieces.abandon?.();
       cache.delete(pending.key);
@@ -67,7 +111,8 @@ function build({ element, recipe, material, player, onVersion, onLoudness }) {
       status.dataset.took_ms = String(Math.round(performance.now() - began));
       await level(pieces, key);
     } catch (problem) {
-      if (mine === round && problem.name !== "AbortError") say(status, `${problem.message} ${problem.hint ?? ""}`);
+      if (mine === round && problem.name !== "AbortError")
+        say(status, `${problem.message} ${problem.hint ?? ""}`);
     }
   }
 
@@ -80,7 +125,10 @@ function build({ element, recipe, material, player, onVersion, onLoudness }) {
     return undefined;
   }
 
-  const words = (key) => (key === "{}" ? "You hear the master as it was rendered." : "You hear it adjusted. Not saved as a file yet.");
+  const words = (key) =>
+    key === "{}"
+      ? "You hear the master as it was rendered."
+      : "You hear it adjusted. Not saved as a file yet.";
 
   function changed() {
     views.forEach((view) => view.update(history.value));
@@ -123,7 +171,12 @@ function build({ element, recipe, material, player, onVersion, onLoudness }) {
 
   fill(
     element,
-    h("div", { class: "title-row" }, h("h2", { id: "adjust-title", text: "Adjust" }), h("span", { class: "tools" }, undo, redo, reset)),
+    h(
+      "div",
+      { class: "title-row" },
+      h("h2", { id: "adjust-title", text: "Adjust" }),
+      h("span", { class: "tools" }, undo, redo, reset),
+    ),
     group("amount"),
     h("div", { class: "control-group", role: "group", "aria-label": "Tone" }, group("tone")),
     h("div", { class: "control-group", role: "group", "aria-label": "Shape" }, group("shape")),

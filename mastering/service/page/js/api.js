@@ -39,7 +39,10 @@ export function contact(reachable, problem = null) {
 export async function request(path, options = {}) {
   let response;
   try {
-    response = await fetch(path.startsWith("/api/") ? path : BASE + path, { credentials: "same-origin", ...options });
+    response = await fetch(path.startsWith("/api/") ? path : BASE + path, {
+      credentials: "same-origin",
+      ...options,
+    });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     contact(false);
@@ -76,13 +79,15 @@ const body = (method, value, headers = {}) => ({
 export const get = (path, options) => json(path, options);
 
 /** POST a value as JSON. */
-export const post = (path, value = {}, { headers, signal } = {}) => json(path, { ...body("POST", value, headers), signal });
+export const post = (path, value = {}, { headers, signal } = {}) =>
+  json(path, { ...body("POST", value, headers), signal });
 
 /** DELETE. */
 export const remove = (path) => json(path, { method: "DELETE" });
 
 /** POST a value, answered by bytes. */
-export const postForBytes = (path, value, { signal } = {}) => request(path, { ...body("POST", value), signal });
+export const postForBytes = (path, value, { signal } = {}) =>
+  request(path, { ...body("POST", value), signal });
 
 /** All items of a list, page by page. */
 export async function all(path) {
@@ -99,7 +104,9 @@ export async function all(path) {
 
 /** A new job; sending the same twice (a lost answer) makes one. */
 export function createJob(request) {
-  const key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
   const send = () => post("/jobs", request, { headers: { "Idempotency-Key": key } });
   return send().catch((problem) => (problem.code === "offline" ? send() : Promise.reject(problem)));
 }

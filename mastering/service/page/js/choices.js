@@ -12,12 +12,19 @@ export function choices({ setup, styles, targets, intake, onChange }) {
   }
 
   function reference() {
-    const [button, input] = chooser("Choose a reference", { onChoose: (files) => intake.take(files, "references"), describedBy: "reference-about" });
+    const [button, input] = chooser("Choose a reference", {
+      onChoose: (files) => intake.take(files, "references"),
+      describedBy: "reference-about",
+    });
     return h(
       "section",
       { class: "tile", "data-drop": "references", "aria-labelledby": "reference-title" },
       h("h2", { id: "reference-title", text: "Like this record" }),
-      h("p", { class: "muted", id: "reference-about", text: "Drop a finished song here: its tone, width, density and level are the aim. Not needed." }),
+      h("p", {
+        class: "muted",
+        id: "reference-about",
+        text: "Drop a finished song here: its tone, width, density and level are the aim. Not needed.",
+      }),
       intake.rows("references"),
       h("p", { class: "tile-action" }, button, input),
     );
@@ -32,14 +39,32 @@ export function choices({ setup, styles, targets, intake, onChange }) {
       h(
         "label",
         { class: "choice" },
-        h("input", { type: "radio", name: "style", value: one.name ?? "", checked: chosen === one.name, on: { change: () => ((setup.style = one.name), onChange()) } }),
+        h("input", {
+          type: "radio",
+          name: "style",
+          value: one.name ?? "",
+          checked: chosen === one.name,
+          on: { change: () => ((setup.style = one.name), onChange()) },
+        }),
         h("span", {}, h("b", { text: one.title ?? one.name }), h("small", { text: one.sentence })),
       );
-    return h("fieldset", { class: "plain" }, h("legend", { text: "How it should sound" }), h("div", { class: "choice-grid" }, [own, ...styles].filter(Boolean).map(option)));
+    return h(
+      "fieldset",
+      { class: "plain" },
+      h("legend", { text: "How it should sound" }),
+      h("div", { class: "choice-grid" }, [own, ...styles].filter(Boolean).map(option)),
+    );
   }
 
   function target() {
-    const options = [{ name: "", title: "No platform", sentence: setup.references.length ? "As loud as the reference." : "As loud as the style wants it." }, ...targets];
+    const options = [
+      {
+        name: "",
+        title: "No platform",
+        sentence: setup.references.length ? "As loud as the reference." : "As loud as the style wants it.",
+      },
+      ...targets,
+    ];
     const chosen = options.find((one) => one.name === (setup.target ?? "")) ?? options[0];
     return h(
       "div",
@@ -47,8 +72,14 @@ export function choices({ setup, styles, targets, intake, onChange }) {
       h("label", { for: "target", text: "Where it goes" }),
       h(
         "select",
-        { id: "target", "aria-describedby": "target-about", on: { change: (event) => choose(event.target.value) } },
-        options.map((one) => h("option", { value: one.name, selected: one === chosen, text: one.title ?? one.name })),
+        {
+          id: "target",
+          "aria-describedby": "target-about",
+          on: { change: (event) => choose(event.target.value) },
+        },
+        options.map((one) =>
+          h("option", { value: one.name, selected: one === chosen, text: one.title ?? one.name }),
+        ),
       ),
       h("p", { class: "muted", id: "target-about", text: chosen.sentence }),
     );
@@ -65,16 +96,30 @@ export function choices({ setup, styles, targets, intake, onChange }) {
     return h(
       "label",
       { class: "choice line" },
-      h("input", { type: "checkbox", checked: setup.stems, on: { change: (event) => ((setup.stems = event.target.checked), onChange()) } }),
-      h("span", {}, h("b", { text: "Stem by stem" }), h("small", { text: "Takes voice, drums, bass and the rest apart, and matches each to the reference. Takes minutes instead of seconds." })),
+      h("input", {
+        type: "checkbox",
+        checked: setup.stems,
+        on: { change: (event) => ((setup.stems = event.target.checked), onChange()) },
+      }),
+      h(
+        "span",
+        {},
+        h("b", { text: "Stem by stem" }),
+        h("small", {
+          text: "Takes voice, drums, bass and the rest apart, and matches each to the reference. Takes minutes instead of seconds.",
+        }),
+      ),
     );
   }
 
   /** What will be done, in one line. */
   function sentence() {
     const name = (list, key) => list.find((one) => one.name === key)?.title;
-    const how = setup.references.length ? "to your reference" : `in the style “${name(styles, setup.style ?? "balanced") ?? "Balanced"}”`;
-    const colour = setup.references.length && setup.style ? `, with the colour of “${name(styles, setup.style)}”` : "";
+    const how = setup.references.length
+      ? "to your reference"
+      : `in the style “${name(styles, setup.style ?? "balanced") ?? "Balanced"}”`;
+    const colour =
+      setup.references.length && setup.style ? `, with the colour of “${name(styles, setup.style)}”` : "";
     return `Mastered ${how}${colour}${setup.target ? `, for ${name(targets, setup.target)}` : ""}.`;
   }
 

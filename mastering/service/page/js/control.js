@@ -4,22 +4,55 @@ import { h } from "./dom.js";
 import { number } from "./format.js";
 
 /** A control over one key of a History. */
-export function control({ key, group, title, about, unit, low, high, step, decimals, initial, signed }, history) {
+export function control(
+  { key, group, title, about, unit, low, high, step, decimals, initial, signed },
+  history,
+) {
   const id = `control-${key.replaceAll("_", "-")}`;
   const big = group === "amount";
-  const set = (value, tag) => history.set({ [key]: Math.min(high, Math.max(low, Number(Number(value).toFixed(decimals)))) }, tag);
+  const set = (value, tag) =>
+    history.set({ [key]: Math.min(high, Math.max(low, Number(Number(value).toFixed(decimals)))) }, tag);
   const slider = h("input", {
-    type: "range", id, min: String(low), max: String(high), step: String(step), "aria-describedby": `${id}-about`,
-    on: { input: (event) => set(event.target.value, key), change: () => history.settle(), dblclick: () => set(initial) },
+    type: "range",
+    id,
+    min: String(low),
+    max: String(high),
+    step: String(step),
+    "aria-describedby": `${id}-about`,
+    on: {
+      input: (event) => set(event.target.value, key),
+      change: () => history.settle(),
+      dblclick: () => set(initial),
+    },
   });
   const field = h("input", {
-    type: "text", inputmode: "decimal", class: "figure", size: "5", "aria-label": `${title} in ${unit}`,
-    on: { change: (event) => typed(event.target), focus: (event) => event.target.select(), keydown: (event) => event.key === "Enter" && typed(event.target) },
+    type: "text",
+    inputmode: "decimal",
+    class: "figure",
+    size: "5",
+    "aria-label": `${title} in ${unit}`,
+    on: {
+      change: (event) => typed(event.target),
+      focus: (event) => event.target.select(),
+      keydown: (event) => event.key === "Enter" && typed(event.target),
+    },
   });
-  const reset = h("button", { type: "button", class: "quiet icon reset", "aria-label": `Reset ${title}`, title: "Reset", text: "↺", on: { click: () => (set(initial), slider.focus()) } });
+  const reset = h("button", {
+    type: "button",
+    class: "quiet icon reset",
+    "aria-label": `Reset ${title}`,
+    title: "Reset",
+    text: "↺",
+    on: { click: () => (set(initial), slider.focus()) },
+  });
 
   function typed(input) {
-    const value = Number(input.value.replace(",", ".").replace("\u2212", "-").replace(/[^0-9.+-]/g, ""));
+    const value = Number(
+      input.value
+        .replace(",", ".")
+        .replace("\u2212", "-")
+        .replace(/[^0-9.+-]/g, ""),
+    );
     if (input.value.trim() && Number.isFinite(value)) set(value);
     update(history.value);
   }

@@ -23,7 +23,13 @@ export async function showDesk(main, about, { id, song }) {
   const material = await gather(job, song);
   const desk = h("div", { class: "desk" });
   const listen = listening(material);
-  const adjust = adjusting({ material, player: listen.player, about, onVersion: (title) => listen.rename("master", title), onLoudness: listen.setMasterLoudness });
+  const adjust = adjusting({
+    material,
+    player: listen.player,
+    about,
+    onVersion: (title) => listen.rename("master", title),
+    onLoudness: listen.setMasterLoudness,
+  });
   const stems = stemsDesk({ about, song: material.song, before: () => listen.player.pause() });
   fill(
     desk,
@@ -41,7 +47,17 @@ function head(material, job) {
     "header",
     { class: "desk-head" },
     h("p", { class: "crumb" }, h("a", { href: "#/", text: "← All music" })),
-    h("div", { class: "title-row" }, h("h1", { text: bare(material.song.name) }), h("a", { class: "button primary", href: material.master.download, download: "", text: "Download master" })),
+    h(
+      "div",
+      { class: "title-row" },
+      h("h1", { text: bare(material.song.name) }),
+      h("a", {
+        class: "button primary",
+        href: material.master.download,
+        download: "",
+        text: "Download master",
+      }),
+    ),
     verdict(material, job),
     material.siblings.length > 1 ? songTabs(material, job) : null,
   );
@@ -49,7 +65,12 @@ function head(material, job) {
 
 function songTabs(material, job) {
   const tab = (song, index) =>
-    h("a", { href: `#/job/${job.id}/${song.id}`, class: "tab", "aria-current": song.id === material.song.id ? "page" : null, text: `${index + 1} ${bare(song.name)}` });
+    h("a", {
+      href: `#/job/${job.id}/${song.id}`,
+      class: "tab",
+      "aria-current": song.id === material.song.id ? "page" : null,
+      text: `${index + 1} ${bare(song.name)}`,
+    });
   return h("nav", { class: "tabs", "aria-label": "Songs of the album" }, material.siblings.map(tab));
 }
 
@@ -77,7 +98,12 @@ function showProgress(main, about, job, song) {
   }
 
   function actions(now) {
-    const act = (text, path) => h("button", { type: "button", text, on: { click: async () => learn(await post(`/jobs/${job.id}/${path}`)) } });
+    const act = (text, path) =>
+      h("button", {
+        type: "button",
+        text,
+        on: { click: async () => learn(await post(`/jobs/${job.id}/${path}`)) },
+      });
     if (["queued", "running"].includes(now.state)) return act("Cancel", "cancel");
     return [act("Try again", "retry"), " ", h("a", { class: "button", href: "#/", text: "All music" })];
   }
@@ -93,7 +119,10 @@ function showProgress(main, about, job, song) {
       bar,
       stage,
       tools,
-      h("p", { class: "muted", text: "You can close this page. The work goes on, and this address shows it again." }),
+      h("p", {
+        class: "muted",
+        text: "You can close this page. The work goes on, and this address shows it again.",
+      }),
     ),
   );
   update(job);
@@ -117,7 +146,12 @@ async function showParts(main, about, job) {
     h(
       "div",
       { class: "desk single" },
-      h("header", { class: "desk-head" }, h("p", { class: "crumb" }, h("a", { href: "#/", text: "← All music" })), h("h1", { text: bare(song.name) })),
+      h(
+        "header",
+        { class: "desk-head" },
+        h("p", { class: "crumb" }, h("a", { href: "#/", text: "← All music" })),
+        h("h1", { text: bare(song.name) }),
+      ),
       h("div", { class: "desk-main" }, stems.element),
       h("div", { class: "desk-side" }, takeAway({ job, material: null, about })),
     ),

@@ -17,10 +17,13 @@ export function h(tag, props = {}, ...children) {
 
 function set(element, key, value) {
   if (value === null || value === undefined || value === false) return;
-  if (key === "on") for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
+  if (key === "on")
+    for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
   else if (key === "text") element.textContent = value;
-  else if (key === "vars") for (const [name, to] of Object.entries(value)) element.style.setProperty(name, to);
-  else if (key === "value" || key === "checked" || key === "disabled" || key === "hidden") element[key] = value;
+  else if (key === "vars")
+    for (const [name, to] of Object.entries(value)) element.style.setProperty(name, to);
+  else if (key === "value" || key === "checked" || key === "disabled" || key === "hidden")
+    element[key] = value;
   else element.setAttribute(key, value === true ? "" : value);
 }
 

@@ -41,7 +41,12 @@ function mark(tile) {
 /** A button that opens the system's file chooser. */
 export function chooser(text, { multiple = false, onChoose, describedBy }) {
   const input = document.createElement("input");
-  Object.assign(input, { type: "file", multiple, hidden: true, accept: "audio/*,.wav,.flac,.aif,.aiff,.mp3,.m4a,.ogg,.opus,.wma,.mka" });
+  Object.assign(input, {
+    type: "file",
+    multiple,
+    hidden: true,
+    accept: "audio/*,.wav,.flac,.aif,.aiff,.mp3,.m4a,.ogg,.opus,.wma,.mka",
+  });
   input.tabIndex = -1;
   input.setAttribute("aria-hidden", "true");
   const button = document.createElement("button");

@@ -61,5 +61,10 @@ export function count(many, word) {
 
 /** A file's name as a title: without its suffix, with spaces for underscores. */
 export function bare(name) {
-  return name.replace(/\.[a-z0-9]{1,5}$/i, "").replaceAll("_", " ").trim() || name;
+  return (
+    name
+      .replace(/\.[a-z0-9]{1,5}$/i, "")
+      .replaceAll("_", " ")
+      .trim() || name
+  );
 }

@@ -30,7 +30,18 @@ function build() {
     "dialog",
     { class: "dialog", "aria-labelledby": "keys-title" },
     h("h2", { id: "keys-title", text: "Keys" }),
-    h("dl", { class: "keys" }, KEYS.map(([key, does]) => [h("dt", {}, key.split(" ").map((one) => h("kbd", { text: one }))), h("dd", { text: does })])),
+    h(
+      "dl",
+      { class: "keys" },
+      KEYS.map(([key, does]) => [
+        h(
+          "dt",
+          {},
+          key.split(" ").map((one) => h("kbd", { text: one })),
+        ),
+        h("dd", { text: does }),
+      ]),
+    ),
     h("button", { type: "button", class: "primary", text: "Close", on: { click: close } }),
   );
 }

@@ -15,7 +15,15 @@ import { recall, remember } from "./store.js";
 export async function showHome(main, about) {
   document.title = "Tonmeister";
   const [styles, targets] = await Promise.all([get("/styles"), get("/targets")]);
-  const setup = { songs: [], references: [], style: null, target: null, album: true, stems: false, ...recall("setup") };
+  const setup = {
+    songs: [],
+    references: [],
+    style: null,
+    target: null,
+    album: true,
+    stems: false,
+    ...recall("setup"),
+  };
   const keep = () => remember("setup", setup);
   const intake = new Intake({ setup, about, onChange: () => (keep(), render()) });
   const work = queue();
@@ -39,7 +47,12 @@ export async function showHome(main, about) {
       h(
         "label",
         { class: "choice" },
-        h("input", { type: "radio", name: "album", checked: setup.album === album, on: { change: () => ((setup.album = album), keep(), renderGo()) } }),
+        h("input", {
+          type: "radio",
+          name: "album",
+          checked: setup.album === album,
+          on: { change: () => ((setup.album = album), keep(), renderGo()) },
+        }),
         h("span", {}, h("b", { text: title }), h("small", { text: sentence })),
       );
     return h(
@@ -54,11 +67,21 @@ export async function showHome(main, about) {
   function startButton() {
     const songs = intake.ready("songs");
     const waiting = intake.waiting();
-    const text = !songs.length ? "Master" : setup.album && songs.length > 1 ? `Master the album of ${songs.length}` : `Master ${count(songs.length, "song")}`;
+    const text = !songs.length
+      ? "Master"
+      : setup.album && songs.length > 1
+        ? `Master the album of ${songs.length}`
+        : `Master ${count(songs.length, "song")}`;
     return h(
       "div",
       { class: "go-row" },
-      h("button", { class: "primary big", type: "button", disabled: !songs.length || waiting, text, on: { click: start } }),
+      h("button", {
+        class: "primary big",
+        type: "button",
+        disabled: !songs.length || waiting,
+        text,
+        on: { click: start },
+      }),
       h("p", { class: "muted", text: waiting ? "Starts when the uploads are done." : picks.sentence() }),
     );
   }
@@ -80,7 +103,15 @@ export async function showHome(main, about) {
   }
 
   takeFiles((files, tile) => intake.take(files, tile));
-  fill(main, h("div", { class: "home" }, h("section", { class: "intake", "aria-label": "Your music" }, parts.head, parts.setup, parts.go), work.element));
+  fill(
+    main,
+    h(
+      "div",
+      { class: "home" },
+      h("section", { class: "intake", "aria-label": "Your music" }, parts.head, parts.setup, parts.go),
+      work.element,
+    ),
+  );
   fill(parts.setup, picks.element);
   await intake.restore();
   render();
@@ -91,18 +122,33 @@ export async function showHome(main, about) {
 }
 
 function heading(intake, about) {
-  const [button, input] = chooser(intake.any("songs") ? "Add songs" : "Choose files", { multiple: true, onChoose: (files) => intake.take(files, "songs") });
+  const [button, input] = chooser(intake.any("songs") ? "Add songs" : "Choose files", {
+    multiple: true,
+    onChoose: (files) => intake.take(files, "songs"),
+  });
   if (intake.any("songs"))
-    return h("div", { class: "title-row" }, h("h1", { text: intake.count("songs") > 1 ? "Your songs" : "Your song" }), button, input);
+    return h(
+      "div",
+      { class: "title-row" },
+      h("h1", { text: intake.count("songs") > 1 ? "Your songs" : "Your song" }),
+      button,
+      input,
+    );
   button.className = "primary big";
   return h(
     "div",
     { class: jobs().length ? "hero small-hero" : "hero", "data-drop": "songs" },
     h("h1", {}, "Drop a mix. ", h("br"), "Take a master."),
     heroWave(),
-    h("p", { class: "lead", text: "Drop one song anywhere on this page, or several for an album. You hear original and master side by side, change what you like, and take the files along." }),
+    h("p", {
+      class: "lead",
+      text: "Drop one song anywhere on this page, or several for an album. You hear original and master side by side, change what you like, and take the files along.",
+    }),
     h("p", {}, button, input),
-    h("p", { class: "muted small", text: `WAV, FLAC, AIFF, MP3, M4A, Ogg and Opus, up to ${Math.round(about.max_duration_s / 60)} minutes. Your files stay on this server.` }),
+    h("p", {
+      class: "muted small",
+      text: `WAV, FLAC, AIFF, MP3, M4A, Ogg and Opus, up to ${Math.round(about.max_duration_s / 60)} minutes. Your files stay on this server.`,
+    }),
   );
 }
 
@@ -114,6 +160,7 @@ export function wishes(setup, songs) {
     target: setup.target,
     options: setup.stems && setup.references.length ? { stems: {} } : {},
   };
-  if (songs.length > 1 && setup.album) return [{ kind: "album", songs: songs.map((song) => song.id), ...wish }];
+  if (songs.length > 1 && setup.album)
+    return [{ kind: "album", songs: songs.map((song) => song.id), ...wish }];
   return songs.map((song) => ({ kind: "master", song: song.id, ...wish }));
 }

@@ -18,7 +18,11 @@ export class Intake {
   /** Looks up the songs that were chosen before this visit; those gone are forgotten. */
   async restore() {
     for (const list of ["songs", "references"]) {
-      const found = await Promise.all(this.setup[list].map((id) => get(`/songs/${id}`).catch((problem) => (problem.status === 404 ? null : Promise.reject(problem)))));
+      const found = await Promise.all(
+        this.setup[list].map((id) =>
+          get(`/songs/${id}`).catch((problem) => (problem.status === 404 ? null : Promise.reject(problem))),
+        ),
+      );
       for (const song of found) if (song) this.known.set(song.id, song);
       this.setup[list] = this.setup[list].filter((id) => this.known.has(id));
     }
@@ -65,22 +69,32 @@ export class Intake {
     this.onChange();
     try {
       this.refuse(file);
-      const id = await upload(file, { signal: entry.ending.signal, onProgress: (share) => this.progress(entry, share) });
+      const id = await upload(file, {
+        signal: entry.ending.signal,
+        onProgress: (share) => this.progress(entry, share),
+      });
       this.known.set(id, await get(`/songs/${id}`));
       this.places.set(id, place);
       const before = (song) => this.places.get(song) ?? 0;
-      this.setup[list] = [...this.setup[list].filter((one) => one !== id), id].sort((one, other) => before(one) - before(other));
+      this.setup[list] = [...this.setup[list].filter((one) => one !== id), id].sort(
+        (one, other) => before(one) - before(other),
+      );
       this.uploads[list] = this.uploads[list].filter((one) => one !== entry);
       announce(`${file.name} is here.`);
     } catch (problem) {
-      if (problem.name === "AbortError") this.uploads[list] = this.uploads[list].filter((one) => one !== entry);
+      if (problem.name === "AbortError")
+        this.uploads[list] = this.uploads[list].filter((one) => one !== entry);
       entry.problem = problem;
     }
     this.onChange();
   }
 
   refuse(file) {
-    if (!file.size) throw new Problem({ detail: `“${file.name}” is empty.`, hint: "Export it again and drop the new file." });
+    if (!file.size)
+      throw new Problem({
+        detail: `“${file.name}” is empty.`,
+        hint: "Export it again and drop the new file.",
+      });
     if (file.size > this.about.max_upload_bytes)
       throw new Problem({
         code: "upload_too_large",
@@ -97,7 +111,19 @@ export class Intake {
 
   rows(list) {
     const rows = [
-      ...this.problems.map((problem) => h("li", { class: "row bad" }, told(problem), h("button", { type: "button", class: "quiet", text: "OK", on: { click: () => ((this.problems = []), this.onChange()) } }))),
+      ...this.problems.map((problem) =>
+        h(
+          "li",
+          { class: "row bad" },
+          told(problem),
+          h("button", {
+            type: "button",
+            class: "quiet",
+            text: "OK",
+            on: { click: () => ((this.problems = []), this.onChange()) },
+          }),
+        ),
+      ),
       ...this.ready(list).map((song) => this.songRow(song, list)),
       ...this.uploads[list].map((entry) => this.uploadRow(entry, list)),
     ];
@@ -121,7 +147,13 @@ export class Intake {
         song.integrated_lufs === null ? null : h("span", { text: measure(song.integrated_lufs, "LUFS") }),
         song.true_peak_dbtp === null ? null : h("span", { text: `${number(song.true_peak_dbtp)}\u00a0dBTP` }),
       ),
-      h("button", { type: "button", class: "quiet icon", "aria-label": `Leave ${song.name} out`, text: "×", on: { click: leave } }),
+      h("button", {
+        type: "button",
+        class: "quiet icon",
+        "aria-label": `Leave ${song.name} out`,
+        text: "×",
+        on: { click: leave },
+      }),
     );
   }
 
@@ -131,18 +163,36 @@ export class Intake {
       this.uploads[list] = this.uploads[list].filter((one) => one !== entry);
       this.onChange();
     };
-    entry.bar = entry.problem ? null : h("progress", { max: "1", value: String(entry.share), "aria-label": `Upload of ${entry.file.name}` });
+    entry.bar = entry.problem
+      ? null
+      : h("progress", { max: "1", value: String(entry.share), "aria-label": `Upload of ${entry.file.name}` });
     entry.percent = h("span", { class: "figure", text: `${Math.floor(entry.share * 100)} %` });
     return h(
       "li",
       { class: entry.problem ? "row bad" : "row" },
-      entry.problem ? told(entry.problem) : [h("span", { class: "row-name", text: entry.file.name }), h("span", { class: "row-progress" }, entry.bar, entry.percent)],
-      h("button", { type: "button", class: "quiet icon", "aria-label": `${entry.problem ? "Dismiss" : "Stop the upload of"} ${entry.file.name}`, text: "×", on: { click: leave } }),
+      entry.problem
+        ? told(entry.problem)
+        : [
+            h("span", { class: "row-name", text: entry.file.name }),
+            h("span", { class: "row-progress" }, entry.bar, entry.percent),
+          ],
+      h("button", {
+        type: "button",
+        class: "quiet icon",
+        "aria-label": `${entry.problem ? "Dismiss" : "Stop the upload of"} ${entry.file.name}`,
+        text: "×",
+        on: { click: leave },
+      }),
     );
   }
 }
 
 /** A problem as one sentence and the way out. */
 export function told(problem) {
-  return h("span", { class: "told", role: "alert" }, h("b", { text: problem.message }), problem.hint ? h("small", { text: problem.hint }) : null);
+  return h(
+    "span",
+    { class: "told", role: "alert" },
+    h("b", { text: problem.message }),
+    problem.hint ? h("small", { text: problem.hint }) : null,
+  );
 }

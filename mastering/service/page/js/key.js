@@ -6,7 +6,14 @@ import { h, fill } from "./dom.js";
 /** Asks for an API key in `main` and calls `go` once the service took it. */
 export function askForKey(main, go, problem = null) {
   const told = h("p", { class: "missed", role: "alert", id: "key-told" });
-  const input = h("input", { id: "key", type: "password", autocomplete: "current-password", required: true, spellcheck: "false", "aria-describedby": "key-told" });
+  const input = h("input", {
+    id: "key",
+    type: "password",
+    autocomplete: "current-password",
+    required: true,
+    spellcheck: "false",
+    "aria-describedby": "key-told",
+  });
   const send = async (event) => {
     event.preventDefault();
     try {
@@ -25,8 +32,18 @@ export function askForKey(main, go, problem = null) {
       "section",
       { class: "narrow", "aria-labelledby": "key-title" },
       h("h1", { id: "key-title", text: "Your key, please" }),
-      h("p", { class: "muted", text: "This service is for people with a key. Whoever runs it makes one with “tonmeister serve keys add”." }),
-      h("form", { on: { submit: send } }, h("label", { for: "key", text: "Key" }), input, told, h("button", { class: "primary", type: "submit", text: "Open the desk" })),
+      h("p", {
+        class: "muted",
+        text: "This service is for people with a key. Whoever runs it makes one with “tonmeister serve keys add”.",
+      }),
+      h(
+        "form",
+        { on: { submit: send } },
+        h("label", { for: "key", text: "Key" }),
+        input,
+        told,
+        h("button", { class: "primary", type: "submit", text: "Open the desk" }),
+      ),
     ),
   );
   input.focus();

@@ -10,14 +10,24 @@ export const INKS = { original: "before", master: "after", reference: "reference
 export function curveLane({ sources, duration_s }) {
   let shown = "master";
   const curves = sources.filter((one) => one.analysis?.short_term?.lufs?.length);
-  const all = curves.flatMap((one) => one.analysis.short_term.lufs).filter((value) => Number.isFinite(value) && value > -60);
-  const [low, high] = all.length ? [Math.floor(quantile(all, 0.02) / 6) * 6 - 6, Math.ceil(Math.max(...all) / 6) * 6] : [-36, 0];
-  const element = surface({ class: "lane curve", role: "img", "aria-label": label(curves) }, (context, width, height) => {
-    const y = (lufs) => height - ((lufs - low) / (high - low)) * height;
-    grid(context, width, height, low, high, y);
-    for (const one of [...curves.filter(({ name }) => name !== shown), ...curves.filter(({ name }) => name === shown)])
-      trace(context, one, { width, height, y, duration_s, front: one.name === shown });
-  });
+  const all = curves
+    .flatMap((one) => one.analysis.short_term.lufs)
+    .filter((value) => Number.isFinite(value) && value > -60);
+  const [low, high] = all.length
+    ? [Math.floor(quantile(all, 0.02) / 6) * 6 - 6, Math.ceil(Math.max(...all) / 6) * 6]
+    : [-36, 0];
+  const element = surface(
+    { class: "lane curve", role: "img", "aria-label": label(curves) },
+    (context, width, height) => {
+      const y = (lufs) => height - ((lufs - low) / (high - low)) * height;
+      grid(context, width, height, low, high, y);
+      for (const one of [
+        ...curves.filter(({ name }) => name !== shown),
+        ...curves.filter(({ name }) => name === shown),
+      ])
+        trace(context, one, { width, height, y, duration_s, front: one.name === shown });
+    },
+  );
   return { element, show: (name) => ((shown = name), element.paint()), close() {} };
 }
 
@@ -27,7 +37,10 @@ function quantile(values, share) {
 }
 
 function label(curves) {
-  const words = curves.map(({ title, analysis }) => `${title} ${number(analysis.integrated_lufs)} LUFS over a range of ${number(analysis.loudness_range_lu)} LU`);
+  const words = curves.map(
+    ({ title, analysis }) =>
+      `${title} ${number(analysis.integrated_lufs)} LUFS over a range of ${number(analysis.loudness_range_lu)} LU`,
+  );
   return `Loudness over time. ${words.join("; ")}.`;
 }
 
@@ -65,26 +78,46 @@ function trace(context, { name, analysis }, { width, height, y, duration_s, fron
 /** Gain reduction from above: the limiter filled, the compressor as a line. Hidden where the service has none. */
 export function reductionLane({ job, song, duration_s }) {
   let found = null;
-  const canvas = surface({ class: "lane reduction", role: "img", "aria-label": "Gain reduction" }, (context, width, height) => {
-    if (!found) return;
-    const deepest = Math.min(-3, ...found.limiter_db, ...(found.compressor_db ?? []));
-    const y = (db) => (db / deepest) * (height - 4);
-    const x = (index) => ((index * found.step_s) / duration_s) * width;
-    area(context, found.limiter_db, { x, y }, ink("target"));
-    if (found.compressor_db?.some((db) => db < -0.05)) line(context, found.compressor_db, { x, y }, ink("fifth"));
-    context.fillStyle = ink("muted");
-    context.font = "500 11px Barlow, sans-serif";
-    context.textAlign = "right";
-    context.fillText(number(deepest, 0), width - 6, height - 5);
-  });
-  const element = h("div", { class: "lane-row", hidden: true }, h("span", { class: "lane-name" }, "Gain reduction, dB: ", h("i", { class: "mark-limiter" }), "limiter ", h("i", { class: "mark-compressor" }), "compressor"), canvas);
+  const canvas = surface(
+    { class: "lane reduction", role: "img", "aria-label": "Gain reduction" },
+    (context, width, height) => {
+      if (!found) return;
+      const deepest = Math.min(-3, ...found.limiter_db, ...(found.compressor_db ?? []));
+      const y = (db) => (db / deepest) * (height - 4);
+      const x = (index) => ((index * found.step_s) / duration_s) * width;
+      area(context, found.limiter_db, { x, y }, ink("target"));
+      if (found.compressor_db?.some((db) => db < -0.05))
+        line(context, found.compressor_db, { x, y }, ink("fifth"));
+      context.fillStyle = ink("muted");
+      context.font = "500 11px Barlow, sans-serif";
+      context.textAlign = "right";
+      context.fillText(number(deepest, 0), width - 6, height - 5);
+    },
+  );
+  const element = h(
+    "div",
+    { class: "lane-row", hidden: true },
+    h(
+      "span",
+      { class: "lane-name" },
+      "Gain reduction, dB: ",
+      h("i", { class: "mark-limiter" }),
+      "limiter ",
+      h("i", { class: "mark-compressor" }),
+      "compressor",
+    ),
+    canvas,
+  );
   const repaint = () => canvas.paint();
   addEventListener("themechange", repaint);
   get(`/jobs/${job.id}/gain-reduction?song=${song.id}`)
     .then((answer) => {
       found = answer;
       const most = Math.min(0, ...answer.limiter_db);
-      canvas.setAttribute("aria-label", `Gain reduction over time. The limiter takes at most ${number(-most)} dB.`);
+      canvas.setAttribute(
+        "aria-label",
+        `Gain reduction over time. The limiter takes at most ${number(-most)} dB.`,
+      );
       element.hidden = false;
       canvas.paint();
     })

@@ -16,12 +16,22 @@ export function listening(material) {
   const { sources, rate_hz, duration_s } = material;
   const player = new Player({ duration_s, rate_hz });
   const meters = new Meters(player);
-  const loudness = Object.fromEntries(sources.map((one) => [one.name, one.analysis?.integrated_lufs ?? null]));
-  for (const one of sources) player.add(one.name, new FilePieces(one.listen, rate_hz, { repeat: one.name === "reference" }));
+  const loudness = Object.fromEntries(
+    sources.map((one) => [one.name, one.analysis?.integrated_lufs ?? null]),
+  );
+  for (const one of sources)
+    player.add(one.name, new FilePieces(one.listen, rate_hz, { repeat: one.name === "reference" }));
   let matched = recall("matched", true);
 
   const switcher = switches(sources, (name) => pick(name));
-  const match = h("button", { type: "button", class: "toggle", "aria-pressed": String(matched), text: "Matched loudness", title: "All at the level of the quietest, so that louder is not taken for better", on: { click: () => setMatched(!matched) } });
+  const match = h("button", {
+    type: "button",
+    class: "toggle",
+    "aria-pressed": String(matched),
+    text: "Matched loudness",
+    title: "All at the level of the quietest, so that louder is not taken for better",
+    on: { click: () => setMatched(!matched) },
+  });
   const lanes = timeline({ material, player });
   const bridge = meterBridge({ meters, player, offset_db: () => offset_db() });
   const spectrum = spectrumView(sources);
@@ -31,7 +41,12 @@ export function listening(material) {
   function levels() {
     const known = Object.values(loudness).filter(Number.isFinite);
     const quietest = Math.min(...known);
-    return Object.fromEntries(sources.map(({ name }) => [name, matched && Number.isFinite(loudness[name]) ? 10 ** ((quietest - loudness[name]) / 20) : 1]));
+    return Object.fromEntries(
+      sources.map(({ name }) => [
+        name,
+        matched && Number.isFinite(loudness[name]) ? 10 ** ((quietest - loudness[name]) / 20) : 1,
+      ]),
+    );
   }
 
   const active = () => [...player.selected][0];
@@ -113,21 +128,49 @@ function switches(sources, onPick) {
   const parts = sources.map(({ name, title }, index) => {
     const words = h("span", { text: title });
     const level = h("small", { class: "figure" });
-    const button = h("button", { type: "button", "aria-pressed": "false", "aria-keyshortcuts": String(index + 1), "data-source": name, on: { click: () => onPick(name) } }, h("kbd", { "aria-hidden": "true", text: String(index + 1) }), words, level);
+    const button = h(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": "false",
+        "aria-keyshortcuts": String(index + 1),
+        "data-source": name,
+        on: { click: () => onPick(name) },
+      },
+      h("kbd", { "aria-hidden": "true", text: String(index + 1) }),
+      words,
+      level,
+    );
     return [name, { button, words, level }];
   });
   const all = new Map(parts);
   return {
-    element: h("div", { class: "switcher", role: "group", "aria-label": "What you hear" }, parts.map(([, { button }]) => button)),
-    mark: (name) => all.forEach(({ button }, key) => button.setAttribute("aria-pressed", String(key === name))),
+    element: h(
+      "div",
+      { class: "switcher", role: "group", "aria-label": "What you hear" },
+      parts.map(([, { button }]) => button),
+    ),
+    mark: (name) =>
+      all.forEach(({ button }, key) => button.setAttribute("aria-pressed", String(key === name))),
     loudness: (name, lufs) => say(all.get(name).level, measure(lufs, "LUFS")),
     rename: (name, title) => say(all.get(name).words, title),
   };
 }
 
 function transportBar(player) {
-  const play = h("button", { type: "button", class: "play", "aria-label": "Play", on: { click: () => player.toggle() } }, h("span", { class: "play-sign", "aria-hidden": "true" }));
-  const loopButton = h("button", { type: "button", class: "toggle", "aria-pressed": "false", "aria-keyshortcuts": "L", text: "Loop", on: { click: () => loop(player, announce) } });
+  const play = h(
+    "button",
+    { type: "button", class: "play", "aria-label": "Play", on: { click: () => player.toggle() } },
+    h("span", { class: "play-sign", "aria-hidden": "true" }),
+  );
+  const loopButton = h("button", {
+    type: "button",
+    class: "toggle",
+    "aria-pressed": "false",
+    "aria-keyshortcuts": "L",
+    text: "Loop",
+    on: { click: () => loop(player, announce) },
+  });
   const here = h("span", { class: "time figure", text: "0:00.0" });
   const note = h("span", { class: "muted small" });
   player.addEventListener("state", () => {
@@ -141,7 +184,12 @@ function transportBar(player) {
   });
   return {
     play,
-    times: h("span", { class: "times" }, here, h("small", { class: "figure", text: clock(player.duration_s) })),
+    times: h(
+      "span",
+      { class: "times" },
+      here,
+      h("small", { class: "figure", text: clock(player.duration_s) }),
+    ),
     loop: loopButton,
     note,
     update: () => say(here, clock(player.position_s, { tenths: true })),

@@ -2,12 +2,15 @@
 
 /** Coefficients of the two K-weighting filters at a rate, as [feedforward, feedback] for IIRFilterNode. */
 export function kWeighting(rate_hz) {
-  return [shelf(1681.974450955533, 3.999843853973347, 0.7071752369554196, rate_hz), highPass(38.13547087602444, 0.5003270373238773, rate_hz)];
+  return [
+    shelf(1681.974450955533, 3.999843853973347, 0.7071752369554196, rate_hz),
+    highPass(38.13547087602444, 0.5003270373238773, rate_hz),
+  ];
 }
 
 function shelf(frequency_hz, gain_db, q, rate_hz) {
   const k = Math.tan((Math.PI * frequency_hz) / rate_hz);
-  const [high, band] = [10 ** (gain_db / 20), 10 ** (gain_db / 20 * 0.4996667741545416)];
+  const [high, band] = [10 ** (gain_db / 20), 10 ** ((gain_db / 20) * 0.4996667741545416)];
   const a0 = 1 + k / q + k * k;
   return [
     [(high + (band * k) / q + k * k) / a0, (2 * (k * k - high)) / a0, (high - (band * k) / q + k * k) / a0],
@@ -35,7 +38,8 @@ export function integrated(buffer) {
   for (let channel = 0; channel < buffer.numberOfChannels; channel++)
     addPowers(buffer.getChannelData(channel), kWeighting(buffer.sampleRate), hop, powers);
   const blocks = [];
-  for (let at = 0; at + 4 <= steps; at++) blocks.push((powers[at] + powers[at + 1] + powers[at + 2] + powers[at + 3]) / 4);
+  for (let at = 0; at + 4 <= steps; at++)
+    blocks.push((powers[at] + powers[at + 1] + powers[at + 2] + powers[at + 3]) / 4);
   const loud = blocks.filter((power) => toLufs(power) > -70);
   const gate = toLufs(mean(loud)) - 10;
   return toLufs(mean(loud.filter((power) => toLufs(power) > gate)));

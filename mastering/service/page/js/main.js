@@ -42,7 +42,15 @@ function showProblem(problem) {
       { class: "empty" },
       h("h1", { text: words.message }),
       h("p", { text: words.hint }),
-      TOKEN ? null : h("p", {}, h("button", { class: "primary", type: "button", text: "Try again", on: { click: start } }), " ", h("a", { class: "button", href: "#/", text: "All music" })),
+      TOKEN
+        ? null
+        : h(
+            "p",
+            {},
+            h("button", { class: "primary", type: "button", text: "Try again", on: { click: start } }),
+            " ",
+            h("a", { class: "button", href: "#/", text: "All music" }),
+          ),
     ),
   );
 }
@@ -82,7 +90,10 @@ onContact((reachable, problem) => {
 
 function showAway() {
   banner.hidden = false;
-  say(banner, "The server does not answer. What was uploaded and started is kept there; this page goes on by itself when it is back.");
+  say(
+    banner,
+    "The server does not answer. What was uploaded and started is kept there; this page goes on by itself when it is back.",
+  );
 }
 
 addEventListener("hashchange", show);

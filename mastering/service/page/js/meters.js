@@ -65,13 +65,17 @@ export class Meters {
 
   over(many) {
     const last = this.blocks.slice(-many);
-    return last.length < Math.min(many, 4) ? -Infinity : toLufs(last.reduce((sum, value) => sum + value, 0) / last.length);
+    return last.length < Math.min(many, 4)
+      ? -Infinity
+      : toLufs(last.reduce((sum, value) => sum + value, 0) / last.length);
   }
 }
 
 function tap(context, split, channel, filters) {
   const node = new AnalyserNode(context, { fftSize: WINDOW, smoothingTimeConstant: 0 });
-  const chain = filters.map(([feedforward, feedback]) => new IIRFilterNode(context, { feedforward, feedback }));
+  const chain = filters.map(
+    ([feedforward, feedback]) => new IIRFilterNode(context, { feedforward, feedback }),
+  );
   const first = [...chain, node].reduceRight((to, from) => (from.connect(to), from));
   split.connect(first, channel);
   return { node, data: new Float32Array(WINDOW) };

@@ -46,7 +46,10 @@ export class FilePieces {
     const { head, duration_s } = this.wav;
     const margin_s = head.rate_hz === this.rate_hz ? 0 : 1;
     const from_s = Math.max(0, start_s - margin_s);
-    const bytes = await this.wav.samples(from_s * head.rate_hz, (start_s + PIECE_S + margin_s) * head.rate_hz);
+    const bytes = await this.wav.samples(
+      from_s * head.rate_hz,
+      (start_s + PIECE_S + margin_s) * head.rate_hz,
+    );
     if (!bytes.byteLength) return null;
     const whole = await this.decoder.decodeAudioData(wrap(head, bytes));
     const length = Math.round((Math.min(start_s + PIECE_S, duration_s) - start_s) * this.rate_hz);
@@ -57,7 +60,11 @@ export class FilePieces {
 /** Frames [from, from + length) of a buffer. */
 export function slice(buffer, from, length) {
   const frames = Math.max(1, Math.min(length, buffer.length - from));
-  const part = new AudioBuffer({ numberOfChannels: buffer.numberOfChannels, length: frames, sampleRate: buffer.sampleRate });
+  const part = new AudioBuffer({
+    numberOfChannels: buffer.numberOfChannels,
+    length: frames,
+    sampleRate: buffer.sampleRate,
+  });
   for (let channel = 0; channel < buffer.numberOfChannels; channel++)
     part.copyToChannel(buffer.getChannelData(channel).subarray(from, from + frames), channel);
   return part;

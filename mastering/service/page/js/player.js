@@ -36,7 +36,8 @@ export class Player extends EventTarget {
 
   /** Sets how loud each track is when it is heard, as factors: {original: 1, master: 0.6}. */
   setLevels(levels) {
-    for (const [name, level] of Object.entries(levels)) if (this.tracks.has(name)) this.tracks.get(name).level = level;
+    for (const [name, level] of Object.entries(levels))
+      if (this.tracks.has(name)) this.tracks.get(name).level = level;
     this.fade();
   }
 
@@ -151,7 +152,9 @@ export class Player extends EventTarget {
   }
 
   looping({ from, to }) {
-    return this.loop && from < this.loop.to_s * this.rate_hz && to >= Math.round(this.loop.to_s * this.rate_hz);
+    return (
+      this.loop && from < this.loop.to_s * this.rate_hz && to >= Math.round(this.loop.to_s * this.rate_hz)
+    );
   }
 
   upcoming() {
@@ -183,13 +186,15 @@ export class Player extends EventTarget {
 
   plan(span, buffers) {
     const soonest = Math.ceil((this.context.currentTime + START_S) * this.rate_hz);
-    const at = this.next.at === null || this.next.at < soonest - START_S * this.rate_hz ? soonest : this.next.at;
+    const at =
+      this.next.at === null || this.next.at < soonest - START_S * this.rate_hz ? soonest : this.next.at;
     for (const [track, buffer] of buffers) if (buffer) this.sound(track, buffer, { ...span, at });
     this.spans.push({ at, from: span.from, to: span.to });
     if (this.spans.length > 64) this.spans.shift();
     const frame = this.looping(span) ? Math.round(this.loop.from_s * this.rate_hz) : span.to;
     this.next = { at: at + span.to - span.from, frame };
-    for (const track of this.tracks.values()) track.pieces.piece(Math.floor(frame / (PIECE_S * this.rate_hz)))?.catch(() => {});
+    for (const track of this.tracks.values())
+      track.pieces.piece(Math.floor(frame / (PIECE_S * this.rate_hz)))?.catch(() => {});
   }
 
   /** Plans one piece of one track; `fade` opens it over FADE_S. */
@@ -211,7 +216,9 @@ export class Player extends EventTarget {
     const wish = (track.wish = {});
     for (;;) {
       const wanted = this.comingPieces();
-      const buffers = new Map(await Promise.all(wanted.map(async (index) => [index, await pieces.piece(index)])));
+      const buffers = new Map(
+        await Promise.all(wanted.map(async (index) => [index, await pieces.piece(index)])),
+      );
       if (track.wish !== wish) return false;
       if (!this.comingPieces().every((index) => buffers.has(index))) continue;
       track.pieces = pieces;
@@ -259,11 +266,14 @@ export class Player extends EventTarget {
 
   finish() {
     const left_s = Math.max(0, this.next.at / this.rate_hz - this.context.currentTime);
-    this.timer = setTimeout(() => {
-      this.pause();
-      this.stopped = 0;
-      this.tell("state");
-    }, left_s * 1000 + 30);
+    this.timer = setTimeout(
+      () => {
+        this.pause();
+        this.stopped = 0;
+        this.tell("state");
+      },
+      left_s * 1000 + 30,
+    );
   }
 
   fail(problem) {

@@ -30,7 +30,11 @@ export class PreviewPieces {
     const duration_s = Math.min(PIECE_S, this.duration_s - start_s);
     if (duration_s <= 0) return null;
     const { job, song, adjust } = this;
-    const response = await postForBytes("/previews", { job, song, adjust, start_s, duration_s }, { signal: this.ending.signal });
+    const response = await postForBytes(
+      "/previews",
+      { job, song, adjust, start_s, duration_s },
+      { signal: this.ending.signal },
+    );
     return this.decoder.decodeAudioData(await response.arrayBuffer());
   }
 

@@ -19,7 +19,23 @@ export async function showShared(main, about) {
     h(
       "div",
       { class: "desk" },
-      h("header", { class: "desk-head" }, h("p", { class: "crumb muted", text: "Shared with you, to listen and to download" }), h("div", { class: "title-row" }, h("h1", { text: bare(material.song.name) }), h("a", { class: "button primary", href: material.master.download, download: "", text: "Download master" })), verdict(material, job)),
+      h(
+        "header",
+        { class: "desk-head" },
+        h("p", { class: "crumb muted", text: "Shared with you, to listen and to download" }),
+        h(
+          "div",
+          { class: "title-row" },
+          h("h1", { text: bare(material.song.name) }),
+          h("a", {
+            class: "button primary",
+            href: material.master.download,
+            download: "",
+            text: "Download master",
+          }),
+        ),
+        verdict(material, job),
+      ),
       h("div", { class: "desk-main" }, listen.element),
       h("div", { class: "desk-side" }, takeAway({ job, material, about: { ...about, role: "shared" } })),
     ),

@@ -36,13 +36,17 @@ function joined(one, other) {
 /** Draws the columns whose windows are complete; returns what is still needed and the frame it begins with. */
 function take(held, start, head, bins, duration_s) {
   const frames = Math.floor(held.length / head.frameBytes);
-  const where = (column) => Math.floor(((column + 0.5) / bins.columns) * duration_s * head.rate_hz) - SIZE / 2;
+  const where = (column) =>
+    Math.floor(((column + 0.5) / bins.columns) * duration_s * head.rate_hz) - SIZE / 2;
   while (bins.next < bins.columns && where(bins.next) + SIZE <= start + frames) {
     const at = Math.max(0, where(bins.next) - start);
     if (where(bins.next) >= 0) column(window(held, at, head), head.rate_hz, bins);
     bins.next++;
   }
-  const spare = Math.min(frames, Math.max(0, (bins.next < bins.columns ? where(bins.next) : start + frames) - start));
+  const spare = Math.min(
+    frames,
+    Math.max(0, (bins.next < bins.columns ? where(bins.next) : start + frames) - start),
+  );
   return [held.slice(spare * head.frameBytes), start + spare];
 }
 
@@ -54,7 +58,8 @@ function window(held, frame, head) {
   const step = head.bits / 8;
   for (let at = 0; at < SIZE; at++) {
     let sum = 0;
-    for (let channel = 0; channel < head.channels; channel++) sum += read(view, (frame + at) * head.frameBytes + channel * step);
+    for (let channel = 0; channel < head.channels; channel++)
+      sum += read(view, (frame + at) * head.frameBytes + channel * step);
     samples[at] = (sum / head.channels) * (0.5 - 0.5 * Math.cos((2 * Math.PI * at) / SIZE));
   }
   return samples;
@@ -74,8 +79,9 @@ function column(samples, rate_hz, { levels, columns, rows, next }) {
   for (let row = 0; row < rows; row++) {
     const [low, high] = [bin(row), bin(row + 1)];
     let most = 0;
-    for (let at = Math.floor(low); at <= Math.max(Math.floor(low), Math.floor(high)); at++) most = Math.max(most, power[at] ?? 0);
-    const db = 10 * Math.log10(most + 1e-20) + 3 * Math.log2(((low + high) / 2 / SIZE) * rate_hz / 1000);
+    for (let at = Math.floor(low); at <= Math.max(Math.floor(low), Math.floor(high)); at++)
+      most = Math.max(most, power[at] ?? 0);
+    const db = 10 * Math.log10(most + 1e-20) + 3 * Math.log2((((low + high) / 2 / SIZE) * rate_hz) / 1000);
     levels[(rows - 1 - row) * columns + next] = (255 * (db - FLOOR_DB)) / (CEILING_DB - FLOOR_DB);
   }
 }

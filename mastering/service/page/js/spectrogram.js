@@ -12,14 +12,21 @@ const LONG_S = 15 * 60;
 export function spectrogramLane({ sources, duration_s }) {
   const images = new Map();
   let [shown, open, worker] = ["master", recall("spectrogram", duration_s < LONG_S), null];
-  const canvas = surface({ class: "lane spectrogram", role: "img", "aria-label": "Spectrogram, 30 Hz to 20 kHz" }, (context, width, height) => {
-    const image = images.get(shown);
-    if (!image) return;
-    context.imageSmoothingEnabled = true;
-    context.drawImage(image.canvas, 0, 0, width, height);
-    marks(context, height, image.top_hz);
+  const canvas = surface(
+    { class: "lane spectrogram", role: "img", "aria-label": "Spectrogram, 30 Hz to 20 kHz" },
+    (context, width, height) => {
+      const image = images.get(shown);
+      if (!image) return;
+      context.imageSmoothingEnabled = true;
+      context.drawImage(image.canvas, 0, 0, width, height);
+      marks(context, height, image.top_hz);
+    },
+  );
+  const button = h("button", {
+    type: "button",
+    class: "lane-name lane-toggle",
+    on: { click: () => set(!open) },
   });
-  const button = h("button", { type: "button", class: "lane-name lane-toggle", on: { click: () => set(!open) } });
   const element = h("div", { class: "lane-row" }, button, canvas);
 
   function set(to) {
@@ -64,7 +71,11 @@ function marks(context, height, top_hz) {
   context.strokeStyle = ink("lane");
   context.lineWidth = 4;
   context.lineJoin = "round";
-  for (const [hz, text] of [[100, "100"], [1000, "1k"], [10000, "10k"]]) {
+  for (const [hz, text] of [
+    [100, "100"],
+    [1000, "1k"],
+    [10000, "10k"],
+  ]) {
     const y = height - (Math.log(hz / 30) / Math.log(top_hz / 30)) * height;
     context.strokeText(text, 6, y + 4);
     context.fillText(text, 6, y + 4);
@@ -79,8 +90,12 @@ function paint(levels) {
   const stops = ["lane", "heat-1", "heat-2", "heat-3"].map((name) => rgb(ink(name)));
   for (let at = 0; at < levels.length; at++) {
     const place = (levels[at] / 255) * (stops.length - 1);
-    const [from, share] = [Math.min(stops.length - 2, Math.floor(place)), place - Math.min(stops.length - 2, Math.floor(place))];
-    for (let part = 0; part < 3; part++) image.data[4 * at + part] = stops[from][part] * (1 - share) + stops[from + 1][part] * share;
+    const [from, share] = [
+      Math.min(stops.length - 2, Math.floor(place)),
+      place - Math.min(stops.length - 2, Math.floor(place)),
+    ];
+    for (let part = 0; part < 3; part++)
+      image.data[4 * at + part] = stops[from][part] * (1 - share) + stops[from + 1][part] * share;
     image.data[4 * at + 3] = 255;
   }
   context.putImageData(image, 0, 0);

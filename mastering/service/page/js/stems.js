@@ -10,7 +10,12 @@ import { mixer } from "./mixer.js";
 /** The stems part of a desk; looks for a separation that is there already. */
 export function stemsDesk({ about, song, before = () => {} }) {
   const inside = h("div", {}, h("p", { class: "muted", text: "Loading …" }));
-  const element = h("section", { class: "stems panel", "aria-labelledby": "stems-title" }, h("h2", { id: "stems-title", text: "Stems" }), inside);
+  const element = h(
+    "section",
+    { class: "stems panel", "aria-labelledby": "stems-title" },
+    h("h2", { id: "stems-title", text: "Stems" }),
+    inside,
+  );
   let [shown, close, closed] = [null, () => {}, false];
 
   const end = onJob((job) => {
@@ -20,7 +25,9 @@ export function stemsDesk({ about, song, before = () => {} }) {
   async function look() {
     const known = jobs().length ? jobs() : await all("/jobs?kind=stems");
     const found = known.filter((job) => job.kind === "stems" && job.songs.includes(song.id));
-    const best = found.find((job) => job.state === "done") ?? found.find((job) => ["queued", "running"].includes(job.state));
+    const best =
+      found.find((job) => job.state === "done") ??
+      found.find((job) => ["queued", "running"].includes(job.state));
     if (!closed) update(best ? await get(`/jobs/${best.id}`) : null);
   }
 
@@ -35,11 +42,25 @@ export function stemsDesk({ about, song, before = () => {} }) {
 
   function offer(job) {
     const models = about.stem_models ?? [];
-    const model = h("select", { id: "stem-model" }, models.map((one) => h("option", { value: one.name, text: one.label && one.label !== one.name ? `${one.name} (${one.label})` : one.name })));
+    const model = h(
+      "select",
+      { id: "stem-model" },
+      models.map((one) =>
+        h("option", {
+          value: one.name,
+          text: one.label && one.label !== one.name ? `${one.name} (${one.label})` : one.name,
+        }),
+      ),
+    );
     const start = async (event) => {
       event.target.disabled = true;
       try {
-        const made = await createJob({ kind: "stems", song: song.id, ...(model.value ? { model: model.value } : {}), bit_depth: 24 });
+        const made = await createJob({
+          kind: "stems",
+          song: song.id,
+          ...(model.value ? { model: model.value } : {}),
+          bit_depth: 24,
+        });
         learn(made);
         update(made);
       } catch (problem) {
@@ -50,8 +71,16 @@ export function stemsDesk({ about, song, before = () => {} }) {
     fill(
       inside,
       job?.error ? told(job.error) : null,
-      h("p", { class: "muted", text: `Takes ${song.name} apart into voice, drums, bass and the rest. About ${clock(Math.max(10, song.duration_s * 0.7))} of work on this server; you can go on meanwhile.` }),
-      h("div", { class: "field-row" }, models.length > 1 ? [h("label", { for: "stem-model", text: "Model" }), model] : null, h("button", { type: "button", text: "Separate", on: { click: start } })),
+      h("p", {
+        class: "muted",
+        text: `Takes ${song.name} apart into voice, drums, bass and the rest. About ${clock(Math.max(10, song.duration_s * 0.7))} of work on this server; you can go on meanwhile.`,
+      }),
+      h(
+        "div",
+        { class: "field-row" },
+        models.length > 1 ? [h("label", { for: "stem-model", text: "Model" }), model] : null,
+        h("button", { type: "button", text: "Separate", on: { click: start } }),
+      ),
     );
   }
 
@@ -59,11 +88,29 @@ export function stemsDesk({ about, song, before = () => {} }) {
     let bar = inside.querySelector("progress");
     if (!bar) {
       bar = h("progress", { max: "1", value: "0", "aria-label": "Separation" });
-      const stop = h("button", { type: "button", class: "quiet", text: "Cancel", on: { click: () => post(`/jobs/${job.id}/cancel`).then(learn) } });
-      fill(inside, h("div", { class: "row-progress" }, h("span", { class: "stage" }), bar, h("span", { class: "figure" }), stop));
+      const stop = h("button", {
+        type: "button",
+        class: "quiet",
+        text: "Cancel",
+        on: { click: () => post(`/jobs/${job.id}/cancel`).then(learn) },
+      });
+      fill(
+        inside,
+        h(
+          "div",
+          { class: "row-progress" },
+          h("span", { class: "stage" }),
+          bar,
+          h("span", { class: "figure" }),
+          stop,
+        ),
+      );
     }
     bar.value = job.share ?? 0;
-    say(inside.querySelector(".stage"), job.state === "queued" ? "Waits for its turn" : job.stage || "Starting");
+    say(
+      inside.querySelector(".stage"),
+      job.state === "queued" ? "Waits for its turn" : job.stage || "Starting",
+    );
     say(inside.querySelector(".figure"), `${Math.floor((job.share ?? 0) * 100)} %`);
   }
 
@@ -73,7 +120,23 @@ export function stemsDesk({ about, song, before = () => {} }) {
     announce(`${count(parts.length, "stem")} are there.`);
     const mix = mixer({ job, song, parts, before });
     close = mix.close;
-    fill(inside, mix.element, h("p", { class: "downloads" }, parts.map((one) => h("a", { class: "button", href: `${BASE}/jobs/${job.id}/results/${encodeURIComponent(one.name)}`, download: "", text: `${title(one)} ↓`, "aria-label": `Download the stem ${title(one)}` }))));
+    fill(
+      inside,
+      mix.element,
+      h(
+        "p",
+        { class: "downloads" },
+        parts.map((one) =>
+          h("a", {
+            class: "button",
+            href: `${BASE}/jobs/${job.id}/results/${encodeURIComponent(one.name)}`,
+            download: "",
+            text: `${title(one)} ↓`,
+            "aria-label": `Download the stem ${title(one)}`,
+          }),
+        ),
+      ),
+    );
   }
 
   look().catch((problem) => fill(inside, told(problem)));

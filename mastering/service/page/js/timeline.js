@@ -12,15 +12,38 @@ const DRAG_PX = 5;
 export function timeline({ material, player }) {
   const { sources, duration_s, job, song } = material;
   const state = { shown: "master", peaks: {}, position: 0 };
-  const wave = surface({ class: "lane wave", "aria-hidden": "true" }, (context, width, height) => drawWave(context, width, height, state, player, duration_s));
+  const wave = surface({ class: "lane wave", "aria-hidden": "true" }, (context, width, height) =>
+    drawWave(context, width, height, state, player, duration_s),
+  );
   const spectrogram = spectrogramLane({ sources, duration_s });
   const loudness = curveLane({ sources, duration_s });
   const reduction = reductionLane({ job, song, duration_s });
   const head = h("div", { class: "playhead", "aria-hidden": "true" });
   const region = h("div", { class: "region", hidden: true, "aria-hidden": "true" });
-  const touch = h("div", { class: "touch", role: "slider", tabindex: "0", "aria-label": "Position in the song", "aria-valuemin": "0", "aria-valuemax": String(Math.round(duration_s)), "aria-valuenow": "0", "aria-valuetext": "start" });
-  const lane = (title, ...parts) => h("div", { class: "lane-row" }, h("span", { class: "lane-name", text: title }), parts);
-  const element = h("div", { class: "timeline" }, lane("", wave), spectrogram.element, lane("Loudness, LUFS", loudness.element), reduction.element, axis(duration_s), region, head, touch);
+  const touch = h("div", {
+    class: "touch",
+    role: "slider",
+    tabindex: "0",
+    "aria-label": "Position in the song",
+    "aria-valuemin": "0",
+    "aria-valuemax": String(Math.round(duration_s)),
+    "aria-valuenow": "0",
+    "aria-valuetext": "start",
+  });
+  const lane = (title, ...parts) =>
+    h("div", { class: "lane-row" }, h("span", { class: "lane-name", text: title }), parts);
+  const element = h(
+    "div",
+    { class: "timeline" },
+    lane("", wave),
+    spectrogram.element,
+    lane("Loudness, LUFS", loudness.element),
+    reduction.element,
+    axis(duration_s),
+    region,
+    head,
+    touch,
+  );
 
   pointing(touch, { duration_s, player, region });
   player.addEventListener("loop", () => place(region, player.loop, duration_s));
@@ -52,14 +75,27 @@ export function timeline({ material, player }) {
       touch.setAttribute("aria-valuenow", String(second));
       touch.setAttribute("aria-valuetext", `${spoken(now_s)} of ${spoken(duration_s)}`);
     },
-    close: () => (removeEventListener("themechange", repaint), spectrogram.close(), loudness.close(), reduction.close()),
+    close: () => (
+      removeEventListener("themechange", repaint),
+      spectrogram.close(),
+      loudness.close(),
+      reduction.close()
+    ),
   };
 }
 
 function axis(duration_s) {
   const step = [5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600].find((one) => duration_s / one <= 9) ?? 7200;
   const marks = Array.from({ length: Math.ceil(duration_s / step) }, (_, index) => index * step);
-  return h("div", { class: "axis", "aria-hidden": "true" }, marks.filter((at) => at < duration_s * 0.95).map((at) => h("span", { class: "figure", vars: { "--at": String(at / duration_s) }, text: clock(at) })));
+  return h(
+    "div",
+    { class: "axis", "aria-hidden": "true" },
+    marks
+      .filter((at) => at < duration_s * 0.95)
+      .map((at) =>
+        h("span", { class: "figure", vars: { "--at": String(at / duration_s) }, text: clock(at) }),
+      ),
+  );
 }
 
 function drawWave(context, width, height, { shown, peaks, position }, player, duration_s) {
@@ -85,7 +121,10 @@ function drawWave(context, width, height, { shown, peaks, position }, player, du
 /** Lowest and highest of the points of a stretch, the ends given as shares of the whole. */
 function range(values, from, to) {
   const points = values.length / 2;
-  const [first, last] = [Math.floor(from * points), Math.max(Math.floor(from * points) + 1, Math.ceil(to * points))];
+  const [first, last] = [
+    Math.floor(from * points),
+    Math.max(Math.floor(from * points) + 1, Math.ceil(to * points)),
+  ];
   let [low, high] = [1, -1];
   for (let at = first; at < Math.min(last, points); at++) {
     low = Math.min(low, values[2 * at]);
@@ -107,7 +146,10 @@ function pointing(touch, { duration_s, player, region }) {
     const box = touch.getBoundingClientRect();
     return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)) * duration_s;
   };
-  const span = (event) => ({ from_s: Math.min(start.at_s, at(event)), to_s: Math.max(start.at_s, at(event)) });
+  const span = (event) => ({
+    from_s: Math.min(start.at_s, at(event)),
+    to_s: Math.max(start.at_s, at(event)),
+  });
   const dragged = (event) => start && Math.abs(event.clientX - start.x) > DRAG_PX;
   touch.addEventListener("pointerdown", (event) => {
     if (event.button) return;

@@ -54,7 +54,8 @@ async function attempt(file, name, onProgress, signal) {
 
 function finished(response) {
   const song = response.headers.get("Tonmeister-Song");
-  if (!song) throw new Problem({ detail: "The upload ended, but the server named no song.", hint: "Drop it again." });
+  if (!song)
+    throw new Problem({ detail: "The upload ended, but the server named no song.", hint: "Drop it again." });
   return song;
 }
 
@@ -75,7 +76,11 @@ async function find(name, file, signal) {
 async function create(file, name, signal) {
   const response = await request("/uploads", {
     method: "POST",
-    headers: { ...TUS, "Upload-Length": String(file.size), "Upload-Metadata": `filename ${base64(file.name)}` },
+    headers: {
+      ...TUS,
+      "Upload-Length": String(file.size),
+      "Upload-Metadata": `filename ${base64(file.name)}`,
+    },
     signal,
   });
   const address = new URL(response.headers.get("Location"), location.origin + BASE + "/").pathname;

@@ -10,7 +10,7 @@ export function parseHeader(buffer) {
   const tag = (at) => String.fromCharCode(...new Uint8Array(buffer, at, 4));
   if (buffer.byteLength < 12 || !["RIFF", "RF64"].includes(tag(0)) || tag(8) !== "WAVE") throw unreadable();
   let format = null;
-  for (let at = 12; at + 8 <= buffer.byteLength; ) {
+  for (let at = 12; at + 8 <= buffer.byteLength;) {
     const [name, bytes] = [tag(at), view.getUint32(at + 4, true)];
     if (name === "fmt ") format = { at: at + 8, bytes };
     if (name === "data" && format) return header(view, format, at + 8, bytes);
@@ -26,14 +26,21 @@ function header(view, format, dataAt, dataBytes) {
     rate_hz: view.getUint32(format.at + 4, true),
     frameBytes: view.getUint16(format.at + 12, true),
     bits: view.getUint16(format.at + 14, true),
-    isFloat: [view.getUint16(format.at, true), view.getUint16(format.at + 24 < dataAt ? format.at + 24 : format.at, true)].includes(3),
+    isFloat: [
+      view.getUint16(format.at, true),
+      view.getUint16(format.at + 24 < dataAt ? format.at + 24 : format.at, true),
+    ].includes(3),
     dataAt,
     dataBytes,
   };
 }
 
 const unreadable = () =>
-  new Problem({ code: "unplayable", detail: "This file cannot be played in the browser.", hint: "Download it to listen." });
+  new Problem({
+    code: "unplayable",
+    detail: "This file cannot be played in the browser.",
+    hint: "Download it to listen.",
+  });
 
 /** A WAV file around samples that were cut out of another. */
 export function wrap(head, samples) {
@@ -74,7 +81,9 @@ export class RemoteWav {
   async samples(first, last, signal) {
     const { dataAt, frameBytes } = await this.open();
     const to = Math.min(last, this.frames);
-    return to > first ? this.range(dataAt + first * frameBytes, dataAt + to * frameBytes, signal) : new ArrayBuffer(0);
+    return to > first
+      ? this.range(dataAt + first * frameBytes, dataAt + to * frameBytes, signal)
+      : new ArrayBuffer(0);
   }
 
   async range(from, to, signal) {
