@@ -1,8 +1,12 @@
 """A client of the service, typed.
 
-    with Tonmeister("http://127.0.0.1:8440", key="tm_...") as desk:
+Example:
+    from mastering.client import Tonmeister
+
+    with Tonmeister("http://127.0.0.1:8440", key=None) as desk:
         song = desk.upload("song.wav")
-        job = desk.wait(desk.master(song, style="warm"))
+        job = desk.wait(desk.master(song, style="warm", container="flac"))
+        print(job.state, job.summary["after"]["integrated_lufs"])
         desk.download(job, "masters")
 
 values     Song, Job, Result, ServiceError

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.responses import FileResponse
 
 from mastering.service.documents import media_type_of
+from mastering.service.problems import Problem
 
 __all__ = ["FILE", "file_answer"]
 
@@ -34,7 +35,12 @@ def file_answer(
         name: for whoever saves it.
         inline: to be shown, not saved.
         media_type: None is that of its suffix.
+
+    Raises:
+        Problem: somebody has removed it.
     """
+    if not path.is_file():
+        raise Problem(404, "file_gone", "the file is not there any more", hint="Send it, or make it, again.")
     return FileResponse(
         path,
         media_type=media_type or media_type_of(path),

@@ -12,11 +12,16 @@ from urllib.parse import urlsplit
 
 import httpx
 import soundfile
+from starlette.testclient import TestClient
 
+from mastering.cli.job_kinds import KINDS
+from mastering.cli.serve_workshop import CommandWorkshop
 from mastering.client import Tonmeister
 from mastering.client.sending import Sending
 from mastering.client.transport import Transport
-from tests.service.conftest import PART, TUS, noise
+from mastering.service.app import create_app
+from mastering.service.settings import Settings
+from tests.service.conftest import PART, TUS, URL, noise, upload
 from tests.service.live import Live
 
 
@@ -71,16 +76,27 @@ def test_killed_in_the_middle_of_uploads_and_jobs(tmp_path: Path) -> None:
         assert server.end(signal.SIGTERM) == 0
 
 
+def test_told_to_end_it_parks_what_runs(tmp_path: Path) -> None:
+    (tmp_path / "serve.toml").write_text("finish_s = 0.0\nworkers = 1\n", "utf-8")
+    soundfile.write(tmp_path / "song.wav", noise(10.0), 44_100)
+    with Live(tmp_path, "--config", str(tmp_path / "serve.toml")) as server:
+        with Tonmeister(server.url) as desk:
+            song = desk.upload(tmp_path / "song.wav")
+            jobs = [desk.master(song, amount_percent=10.0 * number).id for number in range(1, 4)]
+            deadline_s = time.monotonic() + 60.0
+            while desk.job(jobs[0]).state == "queued":
+                assert time.monotonic() < deadline_s
+                time.sleep(0.02)
+        assert server.end(signal.SIGTERM) == 0
+        assert list((tmp_path / "data" / "results").glob("*/*")) == []
+        server.start()
+        with Tonmeister(server.url) as desk:
+            ended = [desk.wait(job, timeout_s=120.0) for job in jobs]
+        assert [(job.state, job.attempts) for job in ended] == [("done", 1)] * 3
+
+
 def test_what_was_recorded_and_not_queued_is_queued_at_the_start(tmp_path: Path) -> None:
     """As if it was killed between the two."""
-    from starlette.testclient import TestClient
-
-    from mastering.cli.job_kinds import KINDS
-    from mastering.cli.serve_workshop import CommandWorkshop
-    from mastering.service.app import create_app
-    from mastering.service.settings import Settings
-    from tests.service.conftest import URL, upload
-
     soundfile.write(tmp_path / "song.wav", noise(1.0), 44_100)
     app = create_app(Settings(data=tmp_path / "data"), KINDS, CommandWorkshop)
     client = TestClient(app, base_url=URL)

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import httpx
 import pytest
 import soundfile
 
+import mastering.client
 from mastering.client import Job, ServiceError, Song, Tonmeister
 from tests.service.conftest import noise
 from tests.service.live import Live
@@ -88,6 +90,7 @@ def test_what_is_told_of_a_job(desk: Tonmeister, live: Live, song: Song, mastere
     page = httpx.get(f"{live.url}/api/v1/jobs/{mastered.id}/report.html")
     assert "song.wav" in page.text
     assert data not in page.text
+    assert song.id not in page.text + json.dumps(report)
     assert "sandbox" in page.headers["content-security-policy"]
     reduction = httpx.get(f"{live.url}/api/v1/jobs/{mastered.id}/gain-reduction", timeout=60.0).json()
     assert len(reduction["limiter_db"]) == 30
@@ -195,6 +198,26 @@ def test_the_client_says_what_the_service_said(desk: Tonmeister, files: Path, tm
     with pytest.raises(ServiceError) as caught:
         desk.job("0" * 24)
     assert (caught.value.status, caught.value.code, caught.value.field) == (404, "job_unknown", "job")
+
+
+def test_the_example_works(
+    live: Live,
+    files: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The one of the client's own description, and of the README where that has it."""
+    described = (mastering.client.__doc__ or "").partition("Example:\n")[2].partition("\nvalues")[0]
+    readme = Path(__file__).resolve().parents[2] / "README.md"
+    blocks = re.findall(r"```python\n(.*?)```", readme.read_text("utf-8"), re.DOTALL)
+    examples = [textwrap.dedent(described), *(block for block in blocks if "mastering.client" in block)]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "song.wav").write_bytes((files / "song.wav").read_bytes())
+    for example in examples:
+        exec(compile(example.replace("http://127.0.0.1:8440", live.url), "example", "exec"), {})
+        assert capsys.readouterr().out.startswith("done -")
+        assert (tmp_path / "masters" / "master.flac").stat().st_size > 0
 
 
 def test_logs_are_json_and_name_the_job(live: Live, mastered: Job) -> None:
