@@ -135,11 +135,15 @@ class Desk:
         """Records what sounds: samples [2, frames], the context's frame of each block, the rate in Hz."""
         self.page.evaluate("() => { contexts.at(-1).heard = []; window.recording = true; }")
         if meanwhile is not None:
-            self.page.wait_for_timeout(seconds * 500)
+            self._let_play(seconds / 2)
             meanwhile()
-            self.page.wait_for_timeout(seconds * 500)
-        else:
-            self.page.wait_for_timeout(seconds * 1000)
+            seconds /= 2
+        self._let_play(seconds)
         taken = self.page.evaluate(_TAKE)
         sides = [np.frombuffer(base64.b64decode(taken[side]), np.float32) for side in ("left", "right")]
         return np.stack(sides), taken["frames"], round(taken["rate"])
+
+    def _let_play(self, seconds: float) -> None:
+        """Waits by the clock of the music, which is slow on a machine that has other things to do."""
+        end = self.page.evaluate("contexts.at(-1).currentTime") + seconds
+        self.page.wait_for_function("(end) => contexts.at(-1).currentTime > end", arg=end)

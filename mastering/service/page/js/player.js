@@ -3,10 +3,10 @@
 // Every track always runs; what is heard is a matter of gains, so switching costs neither time nor position.
 
 import { PIECE_S } from "./pieces.js";
+import { Track } from "./track.js";
 
 const AHEAD_S = 3;
 const START_S = 0.08;
-const FADE_S = 0.01;
 const TICK_MS = 120;
 
 /** Plays tracks in step. Events: "state", "select", "loop", "problem". */
@@ -29,9 +29,7 @@ export class Player extends EventTarget {
 
   /** Adds a track that is silent until it is selected; `into` puts processing between it and the bus. */
   add(name, pieces, into = this.bus) {
-    const gain = new GainNode(this.context, { gain: 0 });
-    gain.connect(into);
-    this.tracks.set(name, { name, pieces, gain, level: 1, sounds: [] });
+    this.tracks.set(name, new Track(this.context, pieces, into));
   }
 
   /** Sets how loud each track is when it is heard, as factors: {original: 1, master: 0.6}. */
@@ -49,13 +47,7 @@ export class Player extends EventTarget {
   }
 
   fade() {
-    const now = this.context.currentTime;
-    for (const [name, { gain, level }] of this.tracks) {
-      const to = this.selected?.has(name) ? level : 0;
-      gain.gain.cancelScheduledValues(now);
-      gain.gain.setValueAtTime(gain.gain.value, now);
-      gain.gain.linearRampToValueAtTime(to, now + FADE_S);
-    }
+    for (const [name, track] of this.tracks) track.open(this.selected?.has(name));
   }
 
   /** The frame of the music that sounds at a time of the context. */
@@ -76,6 +68,7 @@ export class Player extends EventTarget {
   async play() {
     if (this.playing) return;
     await this.context.resume();
+    if (this.playing) return;
     if (this.stopped >= this.frames) this.stopped = 0;
     this.playing = true;
     this.begin(this.stopped);
@@ -139,9 +132,10 @@ export class Player extends EventTarget {
     const round = (this.round = {});
     while (this.playing && this.round === round && this.due()) {
       const span = this.upcoming();
-      const buffers = await this.load(span.index).catch((problem) => this.fail(problem));
-      if (!this.playing || this.round !== round || !buffers) return;
-      this.plan(span, buffers);
+      const loaded = await this.load(span.index).catch((problem) => this.fail(problem));
+      if (!this.playing || this.round !== round || !loaded) return;
+      if (loaded.some(({ track, pieces }) => track.pieces !== pieces)) continue; // replaced meanwhile
+      this.plan(span, loaded);
       if (span.to >= this.frames && !this.looping(span)) return void this.finish();
     }
     if (this.playing && this.round === round) this.timer = setTimeout(() => this.tick(), TICK_MS);
@@ -165,12 +159,12 @@ export class Player extends EventTarget {
     return { index, from, to: Math.min((index + 1) * PIECE_S * this.rate_hz, limit) };
   }
 
+  /** The piece of every track, and what it was taken from. */
   async load(index) {
-    const tracks = [...this.tracks.values()];
     const late = setTimeout(() => this.wait(true), 250);
+    const one = async (track, pieces) => ({ track, pieces, buffer: await pieces.piece(index) });
     try {
-      const buffers = await Promise.all(tracks.map((track) => track.pieces.piece(index)));
-      return new Map(tracks.map((track, i) => [track, buffers[i]]));
+      return await Promise.all([...this.tracks.values()].map((track) => one(track, track.pieces)));
     } finally {
       clearTimeout(late);
       this.wait(false);
@@ -184,33 +178,20 @@ export class Player extends EventTarget {
     this.tell("state");
   }
 
-  plan(span, buffers) {
-    const soonest = Math.ceil((this.context.currentTime + START_S) * this.rate_hz);
-    const at =
-      this.next.at === null || this.next.at < soonest - START_S * this.rate_hz ? soonest : this.next.at;
-    for (const [track, buffer] of buffers) if (buffer) this.sound(track, buffer, { ...span, at });
+  plan(span, loaded) {
+    const now = this.context.currentTime * this.rate_hz;
+    const late = this.next.at === null || this.next.at < now;
+    const at = late ? Math.ceil(now + START_S * this.rate_hz) : this.next.at;
+    for (const { track, buffer } of loaded) if (buffer) track.plan(buffer, { ...span, at });
+    this.spans = this.spans.filter((one) => one.at + one.to - one.from > now - this.rate_hz);
     this.spans.push({ at, from: span.from, to: span.to });
-    if (this.spans.length > 64) this.spans.shift();
     const frame = this.looping(span) ? Math.round(this.loop.from_s * this.rate_hz) : span.to;
     this.next = { at: at + span.to - span.from, frame };
     for (const track of this.tracks.values())
       track.pieces.piece(Math.floor(frame / (PIECE_S * this.rate_hz)))?.catch(() => {});
   }
 
-  /** Plans one piece of one track; `fade` opens it over FADE_S. */
-  sound(track, buffer, { index, from, to, at }, fade = false) {
-    const source = new AudioBufferSourceNode(this.context, { buffer });
-    const gain = new GainNode(this.context, { gain: fade ? 0 : 1 });
-    const [time, offset] = [at / this.rate_hz, from / this.rate_hz - index * PIECE_S];
-    if (fade) gain.gain.setValueAtTime(0, time).linearRampToValueAtTime(1, time + FADE_S);
-    source.connect(gain).connect(track.gain);
-    source.start(time, offset, (to - from) / this.rate_hz);
-    const sound = { source, gain, index, from, to, at };
-    source.onended = () => (track.sounds = track.sounds.filter((one) => one !== sound));
-    track.sounds.push(sound);
-  }
-
-  /** Gives a track other music, which takes over at the same frame as soon as it is there; the old one sounds until then. */
+  /** Gives a track other music; it takes over at the same frame once it is there, and the old sounds until then. */
   async replace(name, pieces) {
     const track = this.tracks.get(name);
     const wish = (track.wish = {});
@@ -236,31 +217,19 @@ export class Player extends EventTarget {
 
   swap(track, buffers) {
     const at = Math.ceil((this.context.currentTime + START_S) * this.rate_hz);
-    for (const { gain, source } of track.sounds) {
-      gain.gain.setValueAtTime(1, at / this.rate_hz).linearRampToValueAtTime(0, at / this.rate_hz + FADE_S);
-      source.stop(at / this.rate_hz + FADE_S);
-    }
+    track.endAt(at);
     for (const span of this.spans) {
       const skipped = Math.max(0, at - span.at);
       const from = span.from + skipped;
       const index = Math.floor(span.from / (PIECE_S * this.rate_hz));
       const buffer = from < span.to && buffers.get(index);
-      if (buffer) this.sound(track, buffer, { index, from, to: span.to, at: span.at + skipped }, skipped > 0);
+      if (buffer) track.plan(buffer, { index, from, to: span.to, at: span.at + skipped }, skipped > 0);
     }
   }
 
   silence() {
     this.round = null;
-    const now = this.context.currentTime;
-    for (const track of this.tracks.values()) {
-      for (const { gain, source } of track.sounds) {
-        gain.gain.cancelScheduledValues(now);
-        gain.gain.setValueAtTime(gain.gain.value, now);
-        gain.gain.linearRampToValueAtTime(0, now + FADE_S);
-        source.stop(now + FADE_S);
-      }
-      track.sounds = [];
-    }
+    for (const track of this.tracks.values()) track.silence();
     this.spans = [];
   }
 
