@@ -31,7 +31,7 @@ __all__ = ["Stretch", "fitted_limiter", "lead_s", "stretch_of", "survey_of"]
 _TIME_CONSTANTS = 30.0
 _LEAST_S, _MOST_S = 2.0, 40.0
 _TAIL_S = 4.0
-"""Rendered behind a stretch: the windows of several convolutions in a row then hold what they would have held."""
+"""Rendered behind a stretch: several convolutions in a row then have the windows they would have had."""
 _ANY_REDUCTION_DB = 24.0
 
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import sqlite3
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mastering.errors import ParameterError
-from mastering.jobs.model import ENDED, Job
+from mastering.jobs.model import ENDED, Job, State
 from mastering.jobs.service import Jobs
 from mastering.service import documents
 from mastering.service.documents import Names
@@ -26,9 +27,12 @@ from mastering.service.records import Records
 __all__ = ["Feed"]
 
 _LOOK_S = 0.2
+_EVERYTHING_S = 2.0
+"""A job that began and ended between two looks is found after so long at the latest."""
+
 _MOST_LISTENING = 1_000
 _LOAD = 10.0
-"""Looking may take this share (1/10) of the time."""
+"""Looking at all of them may take this share (1/10) of the time."""
 
 _log = logging.getLogger("tonmeister.feed")
 
@@ -48,7 +52,8 @@ class Feed:
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="feed")
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._waiting: set[asyncio.Event] = set()
+        self._waiting: dict[asyncio.Event, tuple[str | None, str | None]] = {}
+        self._everything_s = 0.0
         self.database_away = False
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -68,13 +73,17 @@ class Feed:
         """Look soon."""
         self._wake.set()
 
-    def tell(self) -> None:
-        """Wake those who wait."""
+    def tell(self, owner: str | None = None, job: str | None = None) -> None:
+        """Wake those who wait for an owner's jobs or for this one; for neither, everybody."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._tell)
+            self._loop.call_soon_threadsafe(self._tell, owner, job)
 
-    def listen(self) -> asyncio.Event:
+    def listen(self, owner: str | None, job: str | None) -> asyncio.Event:
         """An event that is set at every change, until `leave`. To be used in the event loop.
+
+        Args:
+            owner: whose jobs; None is everybody's.
+            job: only this one; None is all.
 
         Raises:
             Problem: too many listen.
@@ -88,12 +97,12 @@ class Feed:
                 headers={"Retry-After": "10"},
             )
         event = asyncio.Event()
-        self._waiting.add(event)
+        self._waiting[event] = (owner, job)
         return event
 
     def leave(self, event: asyncio.Event) -> None:
         """Wait no more."""
-        self._waiting.discard(event)
+        self._waiting.pop(event, None)
 
     def since(
         self, seq: int, *, owner: str | None, job: str | None = None
@@ -134,7 +143,9 @@ class Feed:
     def change(self, job: str, fields: Mapping[str, Any], *, outcome: str | None = None) -> None:
         """Change a job's document; those who wait are told."""
         with self._records.write() as connection:
-            row = connection.execute("SELECT document, parent FROM jobs WHERE id = ?", (job,)).fetchone()
+            row = connection.execute(
+                "SELECT document, parent, owner FROM jobs WHERE id = ?", (job,)
+            ).fetchone()
             if row is None:
                 return
             before = documents.document_of(row)
@@ -158,21 +169,21 @@ class Feed:
             )
         if row["parent"] is not None:
             self._change_batch(row["parent"])
-        self.tell()
+        self.tell(row["owner"], job)
 
     def _change_batch(self, batch: str) -> None:
         """A batch is as far as its jobs are."""
         rows = self._records.all("SELECT document FROM jobs WHERE parent = ? ORDER BY rowid", batch)
         self.change(batch, documents.joined([documents.document_of(row) for row in rows]))
 
-    def _tell(self) -> None:
-        for event in self._waiting:
-            event.set()
+    def _tell(self, owner: str | None, job: str | None) -> None:
+        for event, (of_owner, of_job) in self._waiting.items():
+            if owner is None or (of_owner in (None, owner) and of_job in (None, job)):
+                event.set()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
-            start_s = time.monotonic()
             try:
                 active = self._look()
                 self.database_away = False
@@ -180,37 +191,50 @@ class Feed:
                 if not self.database_away:
                     _log.error("the jobs cannot be looked at", exc_info=error)
                 self.database_away, active = True, True
-            pause_s = max(_LOOK_S, _LOAD * (time.monotonic() - start_s)) if active else None
-            if not self._wake.is_set():
-                self._wake.wait(pause_s)
+            self._wake.wait(_LOOK_S if active else None)
             if active:
                 self._stopping.wait(_LOOK_S / 4.0)
 
     def _look(self) -> bool:
         """Copy what has changed; whether there is anything that can."""
-        rows = self._records.all(
-            "SELECT id, core, document FROM jobs WHERE state IN ('queued', 'running') AND core IS NOT NULL"
-        )
-        if not rows:
+        if self._records.one("SELECT 1 FROM jobs WHERE state IN ('queued', 'running') LIMIT 1") is None:
             return False
-        listed = {job.id: job for job in self._jobs.list(states=("queued", "running"))}
-        for row in rows:
-            document = documents.document_of(row)
-            job = listed.get(row["core"]) or self._ended(row["core"])
-            if job is None:
-                self.change(row["id"], _FORGOTTEN)
-                continue
-            outcome, names = None, Names({}, [])
-            if job.ended or job.failure is not None:
-                names = self.names(document)
-            if job.outcome is not None:
-                job = documents.with_names(job, names)
-                outcome = documents.outcome_text(job, names)
-            now = documents.refreshed(document, job, names)
-            if now != document:
-                self.change(row["id"], now, outcome=outcome)
-                self._note(document, now)
+        start_s = time.monotonic()
+        everything = start_s >= self._everything_s
+        states: list[State] = ["running", "queued"] if everything else ["running"]
+        listed = {job.id: job for job in self._jobs.list(states=states)}
+        for row in self._active(listed, everything=everything):
+            self._copy(row, listed.get(row["core"]) or self._ended(row["core"]))
+        if everything:
+            self._everything_s = start_s + max(_EVERYTHING_S, _LOAD * (time.monotonic() - start_s))
         return True
+
+    def _active(self, listed: Iterable[str], *, everything: bool) -> list[sqlite3.Row]:
+        """Records of jobs that may have changed: that ran or run, or all that have not ended."""
+        query = "SELECT id, core, document FROM jobs WHERE core IS NOT NULL AND state "
+        if everything:
+            return self._records.all(query + "IN ('queued', 'running')")
+        cores = list(listed)
+        marks = ", ".join("?" * len(cores))
+        return self._records.all(
+            f"{query} = 'running' UNION {query} = 'queued' AND core IN ({marks})", *cores
+        )
+
+    def _copy(self, row: sqlite3.Row, job: Job | None) -> None:
+        """Copy a job; None if somebody has cleared it."""
+        if job is None:
+            self.change(row["id"], _FORGOTTEN)
+            return
+        document, outcome, names = documents.document_of(row), None, Names({}, [])
+        if job.ended or job.failure is not None:
+            names = self.names(document)
+        if job.outcome is not None:
+            job = documents.with_names(job, names)
+            outcome = documents.outcome_text(job, names)
+        now = documents.refreshed(document, job, names)
+        if now != document:
+            self.change(row["id"], now, outcome=outcome)
+            self._note(document, now)
 
     def _ended(self, core: str) -> Job | None:
         """The whole record of a job; None if somebody has cleared it."""

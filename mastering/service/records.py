@@ -47,6 +47,7 @@ CREATE TABLE IF NOT EXISTS jobs (
 CREATE INDEX IF NOT EXISTS jobs_by_owner ON jobs (owner, created_s);
 CREATE INDEX IF NOT EXISTS jobs_by_work ON jobs (owner, work);
 CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state);
+CREATE INDEX IF NOT EXISTS jobs_by_core ON jobs (core);
 CREATE INDEX IF NOT EXISTS jobs_by_seq ON jobs (seq);
 CREATE INDEX IF NOT EXISTS jobs_by_parent ON jobs (parent);
 CREATE TABLE IF NOT EXISTS job_songs (

@@ -66,7 +66,7 @@ class Settings:
     executor: Literal["local", "ray"] = "local"
     workers: Annotated[int, Range(0, 256)] = 0
     long_workers: Annotated[int, Range(0, 256)] = 0
-    nice: Annotated[int, Range(0, 19)] = 10
+    nice: Annotated[int, Range(0, 19)] = 5
     public_urls: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     max_upload_mb: Annotated[int, Range(1, 1_048_576, "MB")] = 2_048

@@ -125,7 +125,7 @@ class Work:
         self._songs.used([song.id for song in (*songs, *references)])
         for each in new.children or (new,):
             self._waiting.put(each.id)
-        self._feed.tell()
+        self._feed.tell(caller.owner, new.id)
         return self.get(caller, new.id), True
 
     def get(self, caller: Caller, job: str) -> dict[str, Any]:

@@ -71,6 +71,7 @@ class Load:
         uploads_s, all_s: from the start until the last file had arrived, and until the last master was done.
         status_s: duration of every status call; during a restart there are none.
         memory_mb: of all processes together, over time.
+        server_s: processor time of the server's own process.
         masters: digest of each file's master; "" for one that was lost.
     """
 
@@ -78,13 +79,15 @@ class Load:
     all_s: float = 0.0
     status_s: list[float] = field(default_factory=list)
     memory_mb: list[float] = field(default_factory=list)
+    server_s: float = 0.0
     masters: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         status = f"status p50 {self.percentile_ms(50):.0f} ms, p99 {self.percentile_ms(99):.0f} ms"
         memory = f"memory {max(self.memory_mb, default=0.0):.0f} MB"
         done = f"done {sum(map(bool, self.masters))} of {len(self.masters)}"
-        return f"uploads {self.uploads_s:.1f} s, all {self.all_s:.1f} s, {status}, {memory}, {done}"
+        times = f"uploads {self.uploads_s:.1f} s, all {self.all_s:.1f} s, server {self.server_s:.1f} s"
+        return f"{times}, {status}, {memory}, {done}"
 
     def percentile_ms(self, percent: float) -> float:
         """Of the status calls."""
@@ -123,6 +126,11 @@ class Server:
         """Proportional set size of it and all it has started: shared pages count once."""
         return sum(_pss_kb(pid) for pid in _family(self._process.pid)) / 1_024.0
 
+    def processor_s(self) -> float:
+        """Processor time of its own process."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text("ascii").rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
 
 def load(folder: Path, files: Sequence[Path], *, kill: bool) -> Load:
     """Upload and master all files; with `kill` the service dies once a third of the masters is done."""
@@ -147,6 +155,7 @@ def load(folder: Path, files: Sequence[Path], *, kill: bool) -> Load:
     for watcher in watchers:
         watcher.join()
     found.masters = [job.results[0].sha256 if job.state == "done" else "" for job in done]
+    found.server_s = server.processor_s()
     server.end(signal.SIGTERM)
     return found
 
@@ -254,6 +263,7 @@ def report(
         ("memory, median", f"{statistics.median(served.memory_mb):.0f} MB", ""),
         ("last file had arrived after", f"{served.uploads_s:.1f} s", ""),
         ("last master was done after", f"{served.all_s:.1f} s", ""),
+        ("processor time of the server itself", f"{served.server_s:.1f} s", ""),
         ("the same by `master --jobs 2`", f"{command_s:.1f} s", ""),
         ("throughput, uploads included", f"{command_s / served.all_s:.2f} of the command line's", ">= 0.9"),
         ("masters equal to the command line's", f"{same} of {options.files}", "all"),
