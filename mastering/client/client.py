@@ -22,7 +22,6 @@ SongLike: TypeAlias = Song | str
 JobLike: TypeAlias = Job | str
 
 _SOON_S = 0.3
-_CHUNK_BYTES = 2**20
 _BREAKS = 10
 
 
@@ -286,7 +285,7 @@ class Tonmeister:
                 response.read()
                 raise error_of(response)
             with part.open("ab" if response.status_code == 206 else "wb") as file:
-                for chunk in response.iter_bytes(_CHUNK_BYTES):
+                for chunk in response.iter_bytes():
                     file.write(chunk)
 
 

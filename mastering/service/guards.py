@@ -35,6 +35,7 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
     "Content-Security-Policy": POLICY,
 }
+_METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _LONGEST_PATH = 2_000
 _ANY_HOST = ("/healthz", "/readyz")
@@ -86,7 +87,8 @@ class Guards:
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "other")
-        self._metrics.answered(scope["method"], route, status, seconds)
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._metrics.answered(method, route, status, seconds)
         if status >= 500:
             extra = {"request": scope["state"]["request_id"], "status": status}
             _log.warning("%s %s", scope["method"], route, extra=extra)

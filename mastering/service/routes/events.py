@@ -21,6 +21,7 @@ __all__ = ["router"]
 
 _PING_S = 15.0
 _RETRY_MS = 2_000
+_LARGEST = 2**62
 _HEAVY = ("results", "checks", "summary", "notices")
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
@@ -51,7 +52,7 @@ async def events(house: TheHouse, caller: Asking, last_event_id: LastId = None) 
 
 
 def _stream(house: House, seq: int, *, owner: str | None, job: str | None = None) -> StreamingResponse:
-    lines = _lines(house, house.feed.listen(), seq, owner=owner, job=job)
+    lines = _lines(house, house.feed.listen(owner, job), seq, owner=owner, job=job)
     return StreamingResponse(
         lines,
         media_type="text/event-stream",
@@ -88,4 +89,4 @@ def _light(document: dict[str, Any]) -> str:
 
 def _number(text: str | None) -> int:
     """The number of a client's last event; nonsense counts as none."""
-    return int(text) if text is not None and text.isascii() and text.isdecimal() else 0
+    return min(int(text), _LARGEST) if text is not None and text.isascii() and text.isdecimal() else 0
