@@ -49,7 +49,7 @@ def test_a_control_is_heard_while_the_music_goes_on_and_undone(
     wait_for(page, "You hear the master as it was rendered")
     page.wait_for_timeout(300)
     back, _, _ = desk.listen(1.0)
-    assert abs(air_db(back, rate) - air_db(plain, rate)) < 1.5
+    find(back[:, -rate // 2 :], master)  # the former, sample by sample
     page.keyboard.press("Control+Shift+z")
     assert page.get_by_label("Air in dB").input_value() == "+6.0"
 

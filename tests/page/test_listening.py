@@ -76,9 +76,9 @@ def test_a_loop_repeats_and_keys_move(open_desk: Callable[..., Desk], mastered: 
     page.wait_for_function("() => document.querySelector('.time').textContent === '0:04.0'")
     box = page.locator(".touch").bounding_box()
     y = box["y"] + 40
-    page.mouse.move(box["x"] + box["width"] * 6 / 12, y)
+    page.mouse.move(box["x"] + box["width"] * 6.2 / 12, y)
     page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 7 / 12, y, steps=4)
+    page.mouse.move(box["x"] + box["width"] * 7.4 / 12, y, steps=4)
     page.mouse.up()
     assert page.get_by_role("button", name="Loop 0:06–0:07").get_attribute("aria-pressed") == "true"
     page.keyboard.press("Space")

@@ -6,7 +6,8 @@ import { PIECE_S } from "./pieces.js";
 import { Track } from "./track.js";
 
 const AHEAD_S = 3;
-const START_S = 0.08;
+const START_S = 0.1;
+const LATEST_S = 1;
 const TICK_MS = 120;
 
 /** Plays tracks in step. Events: "state", "select", "loop", "problem". */
@@ -25,6 +26,7 @@ export class Player extends EventTarget {
     this.frames = Math.round(duration_s * rate_hz);
     this.stopped = 0;
     this.spans = [];
+    this.lead_s = START_S;
   }
 
   /** Adds a track that is silent until it is selected; `into` puts processing between it and the bus. */
@@ -135,7 +137,7 @@ export class Player extends EventTarget {
       const loaded = await this.load(span.index).catch((problem) => this.fail(problem));
       if (!this.playing || this.round !== round || !loaded) return;
       if (loaded.some(({ track, pieces }) => track.pieces !== pieces)) continue; // replaced meanwhile
-      this.plan(span, loaded);
+      if (!this.plan(span, loaded)) return this.again(span.from);
       if (span.to >= this.frames && !this.looping(span)) return void this.finish();
     }
     if (this.playing && this.round === round) this.timer = setTimeout(() => this.tick(), TICK_MS);
@@ -178,10 +180,11 @@ export class Player extends EventTarget {
     this.tell("state");
   }
 
+  /** Plans a span of every track; false where that took so long that they may not have begun together. */
   plan(span, loaded) {
     const now = this.context.currentTime * this.rate_hz;
     const late = this.next.at === null || this.next.at < now;
-    const at = late ? Math.ceil(now + START_S * this.rate_hz) : this.next.at;
+    const at = late ? Math.ceil(now + this.lead_s * this.rate_hz) : this.next.at;
     for (const { track, buffer } of loaded) if (buffer) track.plan(buffer, { ...span, at });
     this.spans = this.spans.filter((one) => one.at + one.to - one.from > now - this.rate_hz);
     this.spans.push({ at, from: span.from, to: span.to });
@@ -189,6 +192,14 @@ export class Player extends EventTarget {
     this.next = { at: at + span.to - span.from, frame };
     for (const track of this.tracks.values())
       track.pieces.piece(Math.floor(frame / (PIECE_S * this.rate_hz)))?.catch(() => {});
+    return this.context.currentTime * this.rate_hz < at;
+  }
+
+  /** Begins anew where a busy machine was too slow, with more time ahead. */
+  again(frame) {
+    this.lead_s = Math.min(LATEST_S, 2 * this.lead_s);
+    this.silence();
+    this.begin(Math.min(frame, this.frames - 1));
   }
 
   /** Gives a track other music; it takes over at the same frame once it is there, and the old sounds until then. */
@@ -209,14 +220,14 @@ export class Player extends EventTarget {
   }
 
   comingPieces() {
-    const now = (this.context.currentTime + 2 * START_S) * this.rate_hz;
+    const now = (this.context.currentTime + 2 * this.lead_s) * this.rate_hz;
     const spans = this.playing ? this.spans.filter((span) => span.at + span.to - span.from > now) : [];
     const frames = spans.length ? spans.map((span) => span.from) : [Math.min(this.stopped, this.frames - 1)];
     return [...new Set(frames.map((frame) => Math.floor(frame / (PIECE_S * this.rate_hz))))];
   }
 
   swap(track, buffers) {
-    const at = Math.ceil((this.context.currentTime + START_S) * this.rate_hz);
+    const at = Math.ceil((this.context.currentTime + this.lead_s) * this.rate_hz);
     track.endAt(at);
     for (const span of this.spans) {
       const skipped = Math.max(0, at - span.at);
@@ -225,6 +236,7 @@ export class Player extends EventTarget {
       const buffer = from < span.to && buffers.get(index);
       if (buffer) track.plan(buffer, { index, from, to: span.to, at: span.at + skipped }, skipped > 0);
     }
+    if (this.context.currentTime * this.rate_hz >= at) this.again(this.frameAt(this.context.currentTime));
   }
 
   silence() {
