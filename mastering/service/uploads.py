@@ -23,6 +23,7 @@ from typing import Any
 from mastering.errors import AudioFileError
 from mastering.io.length import length_of
 from mastering.service.keys import Caller
+from mastering.service.pace import Pace
 from mastering.service.problems import Problem
 from mastering.service.records import Records
 from mastering.service.settings import Settings
@@ -33,7 +34,6 @@ __all__ = ["Upload", "Uploads"]
 _WRITE_BYTES = 2**20
 _PROBES = 2
 _PROBE_S = 120.0
-_RATE_WINDOW_S = 60.0
 _MB = 10**6
 
 
@@ -180,7 +180,7 @@ class Uploads:
         """
         start = self.offset_bytes(upload)
         own = hashlib.new(checksum[0], usedforsecurity=False) if checksum is not None else None
-        held, received, clock = bytearray(), 0, _Clock(self._settings)
+        held, received, clock = bytearray(), 0, Pace(self._settings)
         with self._path(upload).open("ab", buffering=0) as file:
             try:
                 async for chunk in clock.watched(chunks):
@@ -349,48 +349,6 @@ class Uploads:
 
     def _path(self, upload: Upload) -> Path:
         return self._folder / upload.id
-
-
-class _Clock:
-    """Ends an upload that stands still or crawls."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._idle_s = settings.upload_idle_s
-        self._least_bytes_s = 1_000.0 * settings.upload_min_kb_s
-        self._window = (time.monotonic(), 0)
-
-    async def watched(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        source = aiter(chunks)
-        while True:
-            try:
-                async with asyncio.timeout(self._idle_s):
-                    chunk = await anext(source)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                raise _slow(f"nothing arrived for {self._idle_s:g} s") from None
-            self._count(len(chunk))
-            yield chunk
-
-    def _count(self, size_bytes: int) -> None:
-        since_s, received = self._window
-        received += size_bytes
-        age_s = time.monotonic() - since_s
-        if age_s >= _RATE_WINDOW_S:
-            if received < self._least_bytes_s * age_s:
-                raise _slow(f"less than {self._least_bytes_s / 1_000.0:g} kB arrive each second")
-            since_s, received = time.monotonic(), 0
-        self._window = (since_s, received)
-
-
-def _slow(why: str) -> Problem:
-    return Problem(
-        408,
-        "upload_slow",
-        f"{why}, so this connection ends; what has arrived is kept",
-        hint="Ask how far it is with HEAD, and send the rest.",
-        headers={"Connection": "close"},
-    )
 
 
 def _upload(row: sqlite3.Row) -> Upload:

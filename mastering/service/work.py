@@ -6,17 +6,14 @@ and a service that is killed in between queues it at its next start.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import queue
-import secrets
 import shutil
 import sqlite3
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,34 +22,16 @@ from mastering.jobs.service import Jobs
 from mastering.service import documents
 from mastering.service.feed import Feed
 from mastering.service.keys import Caller
-from mastering.service.models import AlbumBody, ApplyBody, BatchBody, MasterBody, RemixBody, StemsBody
 from mastering.service.ports import Workshop
 from mastering.service.problems import Problem, problem_of
 from mastering.service.records import Records
-from mastering.service.songs import Song, Songs
+from mastering.service.songs import Songs
 from mastering.service.times import iso
+from mastering.service.wishes import AnyBody, Wish, Wishes, work_of
 
-__all__ = ["AnyBody", "Work", "unknown_job"]
-
-AnyBody = MasterBody | AlbumBody | BatchBody | ApplyBody | StemsBody | RemixBody
+__all__ = ["Work", "unknown_job"]
 
 _log = logging.getLogger("tonmeister.work")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _New:
-    """A job that was asked for."""
-
-    id: str
-    kind: str
-    label: str
-    songs: tuple[str, ...]
-    references: tuple[str, ...]
-    body: str
-    work: str
-    task: Any = None
-    parent: str | None = None
-    children: tuple[_New, ...] = field(default=())
 
 
 class Work:
@@ -70,7 +49,8 @@ class Work:
     def __init__(
         self, records: Records, songs: Songs, jobs: Jobs, workshop: Workshop, folder: Path, feed: Feed
     ) -> None:
-        self._records, self._songs, self._jobs, self._workshop = records, songs, jobs, workshop
+        self._records, self._songs, self._jobs = records, songs, jobs
+        self._wishes = Wishes(songs, workshop, folder)
         self.folder, self._feed = folder, feed
         self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._queueing = threading.Thread(target=self._queue_all, daemon=True, name="queueing")
@@ -104,17 +84,12 @@ class Work:
             Problem: unknown songs, a key that was used for another wish.
             TonmeisterError: a wish that cannot be fulfilled.
         """
-        if body.webhook is not None:
-            raise Problem(
-                422, "webhook", "this service sends no webhooks", hint="Leave `webhook` out.", field="webhook"
-            )
-        songs, references = self._material(caller, body)
-        text = body.model_dump_json()
-        work = _digest(text, songs, references)
+        songs, references = self._wishes.material(caller, body)
+        work = work_of(body, songs, references)
         known = self._known(caller, work, key)
         if known is not None:
             return known, False
-        new = self._new(body, songs, references, text, work)
+        new = self._wishes.wish(body, songs, references)
         try:
             self._record(caller, new, key)
         except sqlite3.IntegrityError:  # the same key came in at the same moment
@@ -265,62 +240,6 @@ class Work:
             field="job",
         )
 
-    def _material(self, caller: Caller, body: AnyBody) -> tuple[list[Song], list[Song]]:
-        ids = body.songs if isinstance(body, (AlbumBody, BatchBody)) else [body.song]
-        if len(set(ids)) != len(ids):
-            raise Problem(422, "song_twice", "a song is named twice", hint="Name each once.", field="songs")
-        references = getattr(body, "references", [])
-        return self._songs.get_all(caller, ids), self._songs.get_all(caller, references)
-
-    def _new(
-        self,
-        body: AnyBody,
-        songs: Sequence[Song],
-        references: Sequence[Song],
-        text: str,
-        work: str,
-        parent: str | None = None,
-    ) -> _New:
-        job = secrets.token_hex(12)
-        children: tuple[_New, ...] = ()
-        task: Any = None
-        if isinstance(body, BatchBody):
-            children = tuple(self._child(body, song, references, job) for song in songs)
-        else:
-            task = self._task(body, songs, references, self.folder / job)
-        return _New(
-            id=job,
-            kind=body.kind,
-            label=songs[0].name if len(songs) == 1 else f"{body.kind} of {len(songs)}: {songs[0].name}, ...",
-            songs=tuple(song.id for song in songs),
-            references=tuple(reference.id for reference in references),
-            body=text,
-            work=work,
-            task=task,
-            parent=parent,
-            children=children,
-        )
-
-    def _child(self, body: BatchBody, song: Song, references: Sequence[Song], parent: str) -> _New:
-        given = {**body.model_dump(exclude={"songs", "kind"}), "kind": "master", "song": song.id}
-        one = MasterBody.model_validate(given)
-        text = one.model_dump_json()
-        return self._new(one, [song], references, text, f"{parent}:{song.id}", parent)
-
-    def _task(self, body: AnyBody, songs: Sequence[Song], references: Sequence[Song], folder: Path) -> Any:
-        paths = [self._songs.path(song) for song in songs]
-        others = [self._songs.path(reference) for reference in references]
-        if isinstance(body, MasterBody):
-            return self._workshop.master(body, paths[0], others, folder)
-        if isinstance(body, AlbumBody):
-            return self._workshop.album(body, paths, others, folder)
-        if isinstance(body, ApplyBody):
-            return self._workshop.apply(body, paths[0], folder)
-        if isinstance(body, StemsBody):
-            return self._workshop.stems(body, paths[0], folder)
-        assert isinstance(body, RemixBody), "a batch has no task of its own"
-        return self._workshop.remix(body, paths[0], folder)
-
     def _known(self, caller: Caller, work: str, key: str | None) -> dict[str, Any] | None:
         """The job of the same wish, if there is one."""
         if key is not None:
@@ -348,7 +267,7 @@ class Work:
         )
         return documents.document_of(row) if row is not None else None
 
-    def _record(self, caller: Caller, new: _New, key: str | None) -> None:
+    def _record(self, caller: Caller, new: Wish, key: str | None) -> None:
         now_s = time.time()
         with self._records.write() as connection:
             for each in (new, *new.children):
@@ -359,7 +278,7 @@ class Work:
                     (caller.owner, key, new.work, new.id, now_s),
                 )
 
-    def _insert(self, connection: sqlite3.Connection, caller: Caller, new: _New, now_s: float) -> None:
+    def _insert(self, connection: sqlite3.Connection, caller: Caller, new: Wish, now_s: float) -> None:
         document = documents.at_start(
             new.id,
             new.kind,
@@ -448,11 +367,3 @@ def unknown_job(job: str) -> Problem:
         hint="GET /api/v1/jobs lists yours.",
         field="job",
     )
-
-
-def _digest(body: str, songs: Sequence[Song], references: Sequence[Song]) -> str:
-    """What makes two wishes the same: the body, and the content of what it names."""
-    digest = hashlib.sha256(body.encode())
-    for song in (*songs, *references):
-        digest.update(song.sha256.encode())
-    return digest.hexdigest()
