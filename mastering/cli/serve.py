@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 C = TypeVar("C", bound=Callable[..., Any])
+
+_PACKAGES = ("fastapi", "uvicorn", "prometheus_client")
 
 _EXIT_CODES = """\b
 Exit codes:
@@ -144,16 +147,13 @@ def _settings(options: dict[str, Any]) -> Settings:
         ParameterError: one that is not allowed.
         EnvironmentProblem: the packages of the service are not installed.
     """
-    try:
-        import fastapi  # noqa: F401
-        import prometheus_client  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise EnvironmentProblem(
-            f"the service needs a package that is not installed ({error.name})",
-            hint="pip install 'tonmeister[serve]'",
-            code="serve_missing",
-        ) from error
+    for package in _PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            raise EnvironmentProblem(
+                f"the service needs a package that is not installed ({package})",
+                hint="pip install 'tonmeister[serve]'",
+                code="serve_missing",
+            )
     from mastering.service.settings import read_settings
 
     given = {name: value for name, value in options.items() if name != "config"}

@@ -277,7 +277,7 @@ def _known_stem(body: StemsBody) -> str | None:
         raise ParameterError(
             f"no stem is called '{body.two_stems}': there are {', '.join(_sources(body.model))}",
             hint="Choose one of them.",
-            code="stem_unknown",
+            code="unknown_stem",
         )
     return body.two_stems
 
