@@ -11,10 +11,19 @@ import { Intake } from "./intake.js";
 import { queue } from "./queue.js";
 import { recall, remember } from "./store.js";
 
+let loading = null;
+
+/** Styles and targets, asked for once. */
+export function presets() {
+  loading ??= Promise.all([get("/styles"), get("/targets")]);
+  loading.catch(() => (loading = null));
+  return loading;
+}
+
 /** Shows the view in `main`; returns what ends it. */
 export async function showHome(main, about) {
   document.title = "Tonmeister";
-  const [styles, targets] = await Promise.all([get("/styles"), get("/targets")]);
+  const [styles, targets] = await presets();
   const setup = {
     songs: [],
     references: [],

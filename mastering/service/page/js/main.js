@@ -7,7 +7,7 @@ import { onFiles } from "./dropping.js";
 import { askForKey } from "./key.js";
 import { openHelp } from "./help.js";
 import { startTheme } from "./theme.js";
-import { showHome } from "./home.js";
+import { presets, showHome } from "./home.js";
 import { showDesk } from "./desk.js";
 import { showShared } from "./shared.js";
 
@@ -62,8 +62,8 @@ const ended = () => ({
 
 async function start() {
   try {
-    about = await get("/about");
-    await follow();
+    if (!TOKEN && !location.hash.startsWith("#/job/")) presets().catch(() => {}); // needed next
+    [about] = await Promise.all([get("/about"), follow()]);
     open = true;
   } catch (problem) {
     if (problem.status === 401 && !TOKEN) return askForKey(main, start);
