@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -12,7 +14,7 @@ import uvicorn
 from mastering.errors import EnvironmentProblem
 from mastering.jobs.kinds import Kinds
 from mastering.service.app import create_app
-from mastering.service.house import House
+from mastering.service.house import House, make_folders
 from mastering.service.ops import set_up_logs
 from mastering.service.ports import NewWorkshop
 from mastering.service.settings import Settings
@@ -82,8 +84,11 @@ def serve(
         listener: bound.
         kinds, workshop: as `create_app`.
         ready: called once it listens.
+
+    Raises:
+        EnvironmentProblem: its folder or databases cannot be used, or another service uses them.
     """
-    with listener:
+    with listener, _alone(make_folders(settings.data)):
         set_up_logs(settings.log)
         app = create_app(settings, kinds, workshop)
         config = uvicorn.Config(
@@ -101,3 +106,23 @@ def serve(
             lifespan="on",
         )
         _Server(config, app.state.house, ready).run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """While this is open no other service uses the folder; the system ends that when the process dies."""
+    try:
+        import fcntl
+    except ImportError:  # a system without such locks
+        yield
+        return
+    with (data / "lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise EnvironmentProblem(
+                f"{data}: another service runs on this folder",
+                hint="End that first, or give this one another --data.",
+                code="data_in_use",
+            ) from error
+        yield

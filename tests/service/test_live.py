@@ -226,6 +226,14 @@ def test_logs_are_json_and_name_the_job(live: Live, mastered: Job) -> None:
     assert not [line for line in lines if line["level"] == "error"]
 
 
+def test_a_folder_has_one_service(live: Live) -> None:
+    command = [sys.executable, "-m", "mastering.cli", "serve", "--port", "0"]
+    second = subprocess.run(
+        [*command, "--data", str(live.folder / "data")], capture_output=True, text=True, timeout=60.0
+    )
+    assert (second.returncode, "another service runs on this folder" in second.stderr) == (3, True)
+
+
 def test_the_pages_own_files_are_served(live: Live) -> None:
     page = httpx.get(live.url)
     assert page.status_code == 200
