@@ -28,7 +28,7 @@ const UNITS = [
   ["_s", "s"],
 ];
 const BY_NAME = { ratio: ":1", sample_rate: "Hz", bit_depth: "bit" };
-const UNTOLD = new Set(["kind", "schema", "dither_seed"]);
+const UNTOLD = new Set(["kind", "schema", "dither_seed", "state"]);
 
 /** A closed section that loads what it shows when it is opened. */
 export function chainView({ job, material, about }) {
@@ -62,7 +62,7 @@ export function chainView({ job, material, about }) {
 function steps(recipe) {
   const { chain, delivery } = recipe;
   const each = [
-    ...chain.steps.map((step) => [NAMES[step.kind] ?? step.kind, step]),
+    ...chain.steps.map((step) => [title(step), step]),
     ["Limiter", chain.limiter],
     ["Delivery", delivery],
   ].filter(([, step]) => step);
@@ -73,8 +73,12 @@ function steps(recipe) {
   );
 }
 
+/** What a step is called: a plug-in by its own name. */
+const title = ({ kind, plugin }) =>
+  plugin ? `${plugin.name} ${plugin.version}, ${plugin.vendor}` : (NAMES[kind] ?? kind);
+
 function numbers(step) {
-  const told = Object.entries(step).filter(([key]) => !UNTOLD.has(key));
+  const told = Object.entries({ ...step, ...step.parameters }).filter(([key]) => !UNTOLD.has(key));
   const plain = told.filter(
     ([, value]) => ["number", "string", "boolean"].includes(typeof value) && value !== "",
   );
