@@ -166,6 +166,10 @@ class Levels:
         return np.concatenate([np.zeros(0), *self._powers])
 
     @property
+    def integrated_lufs(self) -> float:
+        return gated_loudness(self.powers_100ms)
+
+    @property
     def true_peak_dbtp(self) -> float:
         return self._peaks.result().true_peak_dbtp
 

@@ -23,6 +23,7 @@ _COMMANDS = {
     "plugins": "Find, inspect, set and run external plug-ins.",
     "batch": "Master a catalogue: folders, manifests, here or on S3; it goes on where it was.",
     "watch": "Master what is dropped into a folder.",
+    "serve": "Serve the HTTP interface and the page that masters in a browser.",
     "jobs": "List, show, cancel and retry recorded work, and work on what is queued.",
     "cache": "Show or clear the separations that are kept.",
     "train": "Make a style of your own from a folder of your finished masters.",

@@ -16,6 +16,7 @@ from mastering.report.wording import clean, number
 if TYPE_CHECKING:
     from mastering.chain import SeparatedBy
     from mastering.host.plugins.host import PluginHost
+    from mastering.host.plugins.policy import Policy
     from mastering.jobspec import MasterJob
     from mastering.ports import Separator
     from mastering.report.model import Check, Report
@@ -120,16 +121,25 @@ class PluginOrder:
     Args:
         limits: of each plug-in's process.
         on_failure: "fail" or "bypass".
+        policy: what may be loaded; None is the user's.
     """
 
     limits: WorkerLimits = WorkerLimits()
     on_failure: OnFailure = "fail"
+    policy: Policy | None = None
+
+    @staticmethod
+    def annotated_types() -> dict[str, Any]:
+        """Types that are imported late, for `mastering.codec`."""
+        from mastering.host.plugins.policy import Policy
+
+        return {"Policy": Policy}
 
     def host(self) -> PluginHost:
-        """A host with the user's catalog and policy."""
+        """A host with the user's catalog."""
         from mastering.host.plugins.host import PluginHost
 
-        return PluginHost(limits=self.limits, on_failure=self.on_failure)
+        return PluginHost(policy=self.policy, limits=self.limits, on_failure=self.on_failure)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

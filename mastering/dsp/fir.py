@@ -17,6 +17,7 @@ __all__ = [
     "StreamingCrossover",
     "StreamingFir",
     "curve_at",
+    "hop_frames",
     "linear_phase_taps",
     "low_pass_taps",
     "tap_count",
@@ -30,6 +31,18 @@ def tap_count(sample_rate: int) -> int:
     """Odd number of taps that resolves about 12 Hz at any rate: 8191 at 44.1 and 48 kHz."""
     octaves = round(math.log2(sample_rate / _REFERENCE_RATE))
     return max(1_024, round(_REFERENCE_TAPS * 2.0**octaves)) - 1
+
+
+def hop_frames(sample_rate: int) -> int:
+    """Frames of one step of the fast convolution with `tap_count` taps.
+
+    A stream that starts on a multiple of it is transformed in the same windows, and so rounded alike.
+    """
+    return _hop_frames(tap_count(sample_rate))
+
+
+def _hop_frames(count: int) -> int:
+    return 4 * (count + 1) - (count - 1)
 
 
 def curve_at(
@@ -106,7 +119,7 @@ class _OverlapSave:
     def __init__(self, channels: int, count: int) -> None:
         self.size = 4 * (count + 1)
         self._history = count - 1
-        self._hop = self.size - self._history
+        self._hop = _hop_frames(count)
         self._delay = self._history // 2
         self._window = np.zeros((channels, self.size), dtype=np.float32)
         self._filled = 0

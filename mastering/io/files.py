@@ -39,6 +39,7 @@ __all__ = [
     "FileInfo",
     "FileSource",
     "Notice",
+    "file_info",
     "open_source",
     "probe",
     "sha256",
@@ -87,7 +88,7 @@ class FileSource:
         self.path = path
         with self._decoder() as decoder:
             header = decoder.header()
-            self.info = _file_info(path, header)
+            self.info = file_info(path, header)
             self.sample_rate = _allowed_rate(path, header)
             self.channels = _allowed_channels(path, header, downmix)
             self.frames = self._first_pass(decoder, header, cache_bytes)
@@ -237,7 +238,7 @@ def probe(path: str | Path, *, timeout_s: float = 30.0, decoder_command: Sequenc
     with DecoderProcess(
         path, mode="probe", downmix=False, timeout_s=timeout_s, command=decoder_command
     ) as decoder:
-        return _file_info(path, decoder.header())
+        return file_info(path, decoder.header())
 
 
 def sha256(path: str | Path) -> str:
@@ -260,7 +261,8 @@ def _fingerprint(path: Path) -> _Fingerprint:
     return _Fingerprint(status.st_size, status.st_mtime_ns)
 
 
-def _file_info(path: Path, header: Header) -> FileInfo:
+def file_info(path: Path, header: Header) -> FileInfo:
+    """What a decoder's header says about a file."""
     return FileInfo(
         path=path,
         container=header.container,

@@ -57,6 +57,7 @@ class Attempts:
         self._store, self._kinds, self._executor = store, kinds, executor
         self._folder, self._owner = folder, owner
         self._limits, self._retries, self._changed = limits, retries, changed
+        self._draining = threading.Event()
         self._stopping = threading.Event()
         self._stopped = threading.Event()
         self._active: set[tuple[str, int]] = set()
@@ -65,7 +66,7 @@ class Attempts:
 
     def make(self, job: str, run: int) -> None:
         """Make an attempt, if this run is the job's valid one."""
-        if self._stopping.is_set():
+        if self._draining.is_set():
             self._stopped.wait()  # an entry that is not begun any more: `give_back` is told of it
             return
         with self._counted(job, run):
@@ -84,8 +85,15 @@ class Attempts:
         """Something runs, or did a moment ago."""
         return bool(self._active) or time.monotonic() - self._last_s < _RESTLESS_S
 
+    def drain(self, timeout_s: float) -> None:
+        """Begin nothing more, and let what runs end."""
+        self._draining.set()
+        with self._idle:
+            self._idle.wait_for(lambda: not self._active, timeout_s)
+
     def stop(self, timeout_s: float) -> None:
         """End all attempts and queue them again."""
+        self._draining.set()
         self._stopping.set()
         with self._idle:
             self._idle.wait_for(lambda: not self._active, timeout_s)

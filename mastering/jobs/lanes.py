@@ -63,10 +63,12 @@ class Lanes:
 
     Args:
         workers: lane -> how many processes.
+        nice: how much less urgent than this process they are, where the system knows that.
     """
 
-    def __init__(self, workers: Mapping[str, int] = DEFAULT_LANES) -> None:
+    def __init__(self, workers: Mapping[str, int] = DEFAULT_LANES, *, nice: int = 0) -> None:
         self._workers = dict(workers)
+        self._nice = nice
         self._pools: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -103,7 +105,9 @@ class Lanes:
         from pebble import ProcessPool
 
         context: Any = multiprocessing.get_context("spawn")
-        return ProcessPool(max_workers=self._workers[lane], initializer=prepare, context=context)
+        return ProcessPool(
+            max_workers=self._workers[lane], initializer=prepare, initargs=(self._nice,), context=context
+        )
 
 
 def _end(pool: Any) -> None:

@@ -132,6 +132,10 @@ class Jobs:
         """Forget jobs that have ended; what they have written stays. Gives how many."""
         return self._store.clear(states, before_s=before_s)
 
+    def forget(self, job: str) -> None:
+        """Forget one job, if it has ended; what it has written stays."""
+        self._store.clear(ENDED, only=job)
+
     def wait(self, jobs: Iterable[str], *, timeout_s: float | None = None) -> Sequence[Job]:
         """The jobs once they have all ended, or as they are after `timeout_s`.
 
@@ -167,6 +171,7 @@ class Jobs:
         executor: Executor | None = None,
         limits: Limits = Limits(),
         retries: Retries = Retries(),
+        finish_s: float = 0.0,
     ) -> Iterator[None]:
         """While this is open, this process works on what is queued, whoever queued it.
 
@@ -177,6 +182,7 @@ class Jobs:
             lanes: lane -> how many worker processes on this machine.
             executor: does the work in their place; whoever made it stops it.
             limits, retries: of every job.
+            finish_s: how long what runs at the end may still take.
 
         Raises:
             EnvironmentProblem: this process works on another database's jobs already.
@@ -197,11 +203,13 @@ class Jobs:
                 retries=retries,
                 changed=self._tell,
             )
-            with self._serving(owner, executor, attempts):
+            with self._serving(owner, executor, attempts, finish_s):
                 yield
 
     @contextlib.contextmanager
-    def _serving(self, owner: Owner, executor: Executor, attempts: Attempts) -> Iterator[None]:
+    def _serving(
+        self, owner: Owner, executor: Executor, attempts: Attempts, finish_s: float
+    ) -> Iterator[None]:
         """While this is open, the queue hands out attempts; then what it handed out goes back."""
         stop, queue = threading.Event(), self._store.queue
         house = (owner, executor, attempts, stop)
@@ -212,6 +220,7 @@ class Jobs:
         try:
             yield
         finally:
+            attempts.drain(finish_s)
             self._executor = None
             attempts.stop(_STOP_S)
             stop.set()

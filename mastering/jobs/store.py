@@ -263,12 +263,16 @@ class JobStore:
                 connection, job, run, ("failed", "cancelled"), values, 0.0, queue
             )
 
-    def clear(self, states: Iterable[State], *, before_s: float | None = None) -> int:
-        """Forget jobs that have ended; their files stay. Gives how many."""
+    def clear(
+        self, states: Iterable[State], *, before_s: float | None = None, only: str | None = None
+    ) -> int:
+        """Forget jobs that have ended, or one of them; their files stay. Gives how many."""
         chosen = [state for state in states if state in ENDED]
         query = sa.delete(JOBS).where(JOBS.c.state.in_(chosen))
         if before_s is not None:
             query = query.where(JOBS.c.finished_s < before_s)
+        if only is not None:
+            query = query.where(JOBS.c.id == only)
         with self.engine.begin() as connection:
             return connection.execute(query).rowcount
 

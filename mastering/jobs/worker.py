@@ -53,8 +53,14 @@ class Work:
     failure: Failure | None = None
 
 
-def prepare() -> None:
-    """Start of a worker: it dies with its parent, and numerical libraries take one thread."""
+def prepare(nice: int = 0) -> None:
+    """Start of a worker: it dies with its parent, and numerical libraries take one thread.
+
+    Args:
+        nice: how much less urgent than its parent it is.
+    """
+    if nice and hasattr(os, "nice"):
+        os.nice(nice)
     take_one_thread()
     threading.Thread(target=_die_with_parent, daemon=True).start()
 

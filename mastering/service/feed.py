@@ -1,0 +1,260 @@
+"""How far the jobs are, copied from where they are done into the service's records, and who wants to know.
+
+Every change of a job gives its record the next number of one counter. Whoever was cut off names the last
+number he has heard of, and gets the jobs whose number is higher, as they are now: no log has to be kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mastering.errors import ParameterError
+from mastering.jobs.model import ENDED, Job, State
+from mastering.jobs.service import Jobs
+from mastering.service import documents
+from mastering.service.documents import Names
+from mastering.service.problems import Problem
+from mastering.service.records import Records
+
+__all__ = ["Feed"]
+
+_LOOK_S = 0.2
+_EVERYTHING_S = 2.0
+"""A job that began and ended between two looks is found after so long at the latest."""
+
+_MOST_LISTENING = 1_000
+_LOAD = 10.0
+"""Looking at all of them may take this share (1/10) of the time."""
+
+_log = logging.getLogger("tonmeister.feed")
+
+
+class Feed:
+    """Copies what changes, and tells those who wait.
+
+    Args:
+        records: to keep current.
+        jobs: that are done.
+        songs, results: folders whose files people know by other names.
+    """
+
+    def __init__(self, records: Records, jobs: Jobs, *, songs: Path, results: Path) -> None:
+        self._records, self._jobs = records, jobs
+        self._songs, self._results = songs, results
+        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="feed")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: dict[asyncio.Event, tuple[str | None, str | None]] = {}
+        self._everything_s = 0.0
+        self.database_away = False
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin; `loop` is where those are who wait."""
+        self._loop = loop
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; whoever waits is told."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(30.0)
+        self.tell()
+
+    def look(self) -> None:
+        """Look soon."""
+        self._wake.set()
+
+    def tell(self, owner: str | None = None, job: str | None = None) -> None:
+        """Wake those who wait for an owner's jobs or for this one; for neither, everybody."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._tell, owner, job)
+
+    def listen(self, owner: str | None, job: str | None) -> asyncio.Event:
+        """An event that is set at every change, until `leave`. To be used in the event loop.
+
+        Args:
+            owner: whose jobs; None is everybody's.
+            job: only this one; None is all.
+
+        Raises:
+            Problem: too many listen.
+        """
+        if len(self._waiting) >= _MOST_LISTENING:
+            raise Problem(
+                503,
+                "too_many_streams",
+                "too many streams of events are open",
+                hint="Close some, or ask for the job now and then.",
+                headers={"Retry-After": "10"},
+            )
+        event = asyncio.Event()
+        self._waiting[event] = (owner, job)
+        return event
+
+    def leave(self, event: asyncio.Event) -> None:
+        """Wait no more."""
+        self._waiting.pop(event, None)
+
+    def since(
+        self, seq: int, *, owner: str | None, job: str | None = None
+    ) -> list[tuple[int, dict[str, Any]]]:
+        """Jobs that changed after a number, in the order of their changes.
+
+        Args:
+            seq: the number.
+            owner: whose; None is everybody's.
+            job: only this one.
+        """
+        query = "SELECT seq, document FROM jobs WHERE seq > ?"
+        values: list[int | str] = [seq]
+        for column, value in (("owner", owner), ("id", job)):
+            if value is not None:
+                query, values = f"{query} AND {column} = ?", [*values, value]
+        rows = self._records.all(f"{query} ORDER BY seq LIMIT 1000", *values)
+        return [(row["seq"], documents.document_of(row)) for row in rows]
+
+    def last(self) -> int:
+        """The number of the last change there was."""
+        row = self._records.one("SELECT seq FROM counter")
+        return int(row["seq"]) if row is not None else 0
+
+    def title(self, song: str) -> str | None:
+        """What a song is called, without its suffix."""
+        row = self._records.one("SELECT name FROM songs WHERE id = ?", song)
+        return None if row is None else Path(row["name"]).stem
+
+    def names(self, document: Mapping[str, Any]) -> Names:
+        """The names by which people know a job's files."""
+        ids = [*document["songs"], *document["references"]]
+        marks = ", ".join("?" * len(ids))
+        rows = self._records.all(f"SELECT file, name FROM songs WHERE id IN ({marks})", *ids)
+        known = {row["file"]: row["name"] for row in rows}
+        return Names(known, [self._songs, self._results / document["id"]])
+
+    def change(self, job: str, fields: Mapping[str, Any], *, outcome: str | None = None) -> None:
+        """Change a job's document; those who wait are told."""
+        with self._records.write() as connection:
+            row = connection.execute(
+                "SELECT document, parent, owner FROM jobs WHERE id = ?", (job,)
+            ).fetchone()
+            if row is None:
+                return
+            before = documents.document_of(row)
+            after = {**before, **fields}
+            if after == before:
+                return
+            ended = after["state"] in ENDED
+            connection.execute(
+                "UPDATE jobs SET state = ?, seq = ?, document = ?, finished_s = ?, size_bytes = ?, "
+                "used_s = ?, outcome = coalesce(?, outcome) WHERE id = ?",
+                (
+                    after["state"],
+                    Records.next_seq(connection),
+                    json.dumps(after, ensure_ascii=False),
+                    time.time() if ended else None,
+                    sum(result["size_bytes"] for result in after["results"]),
+                    time.time(),
+                    outcome,
+                    job,
+                ),
+            )
+        if row["parent"] is not None:
+            self._change_batch(row["parent"])
+        self.tell(row["owner"], job)
+
+    def _change_batch(self, batch: str) -> None:
+        """A batch is as far as its jobs are."""
+        rows = self._records.all("SELECT document FROM jobs WHERE parent = ? ORDER BY rowid", batch)
+        self.change(batch, documents.joined([documents.document_of(row) for row in rows]))
+
+    def _tell(self, owner: str | None, job: str | None) -> None:
+        for event, (of_owner, of_job) in self._waiting.items():
+            if owner is None or (of_owner in (None, owner) and of_job in (None, job)):
+                event.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                active = self._look()
+                self.database_away = False
+            except Exception as error:
+                if not self.database_away:
+                    _log.error("the jobs cannot be looked at", exc_info=error)
+                self.database_away, active = True, True
+            self._wake.wait(_LOOK_S if active else None)
+            if active:
+                self._stopping.wait(_LOOK_S / 4.0)
+
+    def _look(self) -> bool:
+        """Copy what has changed; whether there is anything that can."""
+        if self._records.one("SELECT 1 FROM jobs WHERE state IN ('queued', 'running') LIMIT 1") is None:
+            return False
+        start_s = time.monotonic()
+        everything = start_s >= self._everything_s
+        states: list[State] = ["running", "queued"] if everything else ["running"]
+        listed = {job.id: job for job in self._jobs.list(states=states)}
+        for row in self._active(listed, everything=everything):
+            self._copy(row, listed.get(row["core"]) or self._ended(row["core"]))
+        if everything:
+            self._everything_s = start_s + max(_EVERYTHING_S, _LOAD * (time.monotonic() - start_s))
+        return True
+
+    def _active(self, listed: Iterable[str], *, everything: bool) -> list[sqlite3.Row]:
+        """Records of jobs that may have changed: that ran or run, or all that have not ended."""
+        query = "SELECT id, core, document FROM jobs WHERE core IS NOT NULL AND state "
+        if everything:
+            return self._records.all(query + "IN ('queued', 'running')")
+        cores = list(listed)
+        marks = ", ".join("?" * len(cores))
+        return self._records.all(
+            f"{query} = 'running' UNION {query} = 'queued' AND core IN ({marks})", *cores
+        )
+
+    def _copy(self, row: sqlite3.Row, job: Job | None) -> None:
+        """Copy a job; None if somebody has cleared it."""
+        if job is None:
+            self.change(row["id"], _FORGOTTEN)
+            return
+        document, outcome, names = documents.document_of(row), None, Names({}, [])
+        if job.ended or job.failure is not None:
+            names = self.names(document)
+        if job.outcome is not None:
+            job = documents.with_names(job, names)
+            outcome = documents.outcome_text(job, names)
+        now = documents.refreshed(document, job, names)
+        if now != document:
+            self.change(row["id"], now, outcome=outcome)
+            self._note(document, now)
+
+    def _ended(self, core: str) -> Job | None:
+        """The whole record of a job; None if somebody has cleared it."""
+        try:
+            return self._jobs.get(core)
+        except ParameterError:
+            return None
+
+    @staticmethod
+    def _note(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        if before["state"] != now["state"]:
+            code = (now["error"] or {}).get("code")
+            _log.info("job %s", now["state"], extra={"job": now["id"], "kind": now["kind"], "code": code})
+
+
+_FORGOTTEN = {
+    "state": "failed",
+    "error": {
+        "code": "job_unknown",
+        "message": "somebody has cleared this job from the database of jobs",
+        "hint": "Submit it again.",
+    },
+}

@@ -1,0 +1,145 @@
+// Lanes of curves over time: short-term loudness of every source, and what compressor and limiter took away.
+
+import { get } from "./api.js";
+import { h, ink, surface } from "./dom.js";
+import { number } from "./format.js";
+
+export const INKS = { original: "before", master: "after", reference: "reference" };
+
+/** Short-term loudness of all sources; the shown one in front. */
+export function curveLane({ sources, duration_s }) {
+  let shown = "master";
+  const curves = sources.filter((one) => one.analysis?.short_term?.lufs?.length);
+  const all = curves
+    .flatMap((one) => one.analysis.short_term.lufs)
+    .filter((value) => Number.isFinite(value) && value > -60);
+  const [low, high] = all.length
+    ? [Math.floor(quantile(all, 0.02) / 6) * 6 - 6, Math.ceil(Math.max(...all) / 6) * 6]
+    : [-36, 0];
+  const element = surface(
+    { class: "lane curve", role: "img", "aria-label": label(curves) },
+    (context, width, height) => {
+      const y = (lufs) => height - ((lufs - low) / (high - low)) * height;
+      grid(context, width, height, low, high, y);
+      for (const one of [
+        ...curves.filter(({ name }) => name !== shown),
+        ...curves.filter(({ name }) => name === shown),
+      ])
+        trace(context, one, { width, height, y, duration_s, front: one.name === shown });
+    },
+  );
+  return { element, show: (name) => ((shown = name), element.paint()), close() {} };
+}
+
+function quantile(values, share) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(share * (sorted.length - 1))];
+}
+
+function label(curves) {
+  const words = curves.map(
+    ({ title, analysis }) =>
+      `${title} ${number(analysis.integrated_lufs)} LUFS over a range of ${number(analysis.loudness_range_lu)} LU`,
+  );
+  return `Loudness over time. ${words.join("; ")}.`;
+}
+
+function grid(context, width, height, low, high, y) {
+  context.font = "500 11px Barlow, sans-serif";
+  context.textAlign = "right";
+  for (let lufs = low + 6; lufs < high; lufs += 6) {
+    context.fillStyle = ink("grid");
+    context.fillRect(0, Math.round(y(lufs)), width, 1);
+    context.fillStyle = ink("muted");
+    context.fillText(number(lufs, 0), width - 6, y(lufs) - 3);
+  }
+}
+
+function trace(context, { name, analysis }, { width, height, y, duration_s, front }) {
+  const { step_s, lufs, first_s = 3 } = analysis.short_term;
+  const middle_s = first_s - 1.5; // of the three seconds that a value stands for
+  context.beginPath();
+  context.strokeStyle = ink(INKS[name]);
+  context.lineWidth = front ? 2 : 1.25;
+  context.globalAlpha = front ? 1 : 0.55;
+  let open = false;
+  lufs.forEach((value, index) => {
+    const x = ((middle_s + index * step_s) / duration_s) * width;
+    if (x > width || value === null || !Number.isFinite(value)) return void (open = false);
+    const at = Math.min(height, Math.max(0, y(value)));
+    if (open) context.lineTo(x, at);
+    else context.moveTo(x, at);
+    open = true;
+  });
+  context.stroke();
+  context.globalAlpha = 1;
+}
+
+/** Gain reduction from above: the limiter filled, the compressor as a line. Hidden where the service has none. */
+export function reductionLane({ job, song, duration_s }) {
+  let found = null;
+  const canvas = surface(
+    { class: "lane reduction", role: "img", "aria-label": "Gain reduction" },
+    (context, width, height) => {
+      if (!found) return;
+      const deepest = Math.min(-3, ...found.limiter_db, ...(found.compressor_db ?? []));
+      const y = (db) => (db / deepest) * (height - 4);
+      const x = (index) => ((index * found.step_s) / duration_s) * width;
+      area(context, found.limiter_db, { x, y }, ink("target"));
+      if (found.compressor_db?.some((db) => db < -0.05))
+        line(context, found.compressor_db, { x, y }, ink("fifth"));
+      context.fillStyle = ink("muted");
+      context.font = "500 11px Barlow, sans-serif";
+      context.textAlign = "right";
+      context.fillText(number(deepest, 0), width - 6, height - 5);
+    },
+  );
+  const element = h(
+    "div",
+    { class: "lane-row", hidden: true },
+    h(
+      "span",
+      { class: "lane-name" },
+      "Gain reduction, dB: ",
+      h("i", { class: "mark-limiter" }),
+      "limiter ",
+      h("i", { class: "mark-compressor" }),
+      "compressor",
+    ),
+    canvas,
+  );
+  const repaint = () => canvas.paint();
+  addEventListener("themechange", repaint);
+  get(`/jobs/${job.id}/gain-reduction?song=${song.id}`)
+    .then((answer) => {
+      found = answer;
+      const most = Math.min(0, ...answer.limiter_db);
+      canvas.setAttribute(
+        "aria-label",
+        `Gain reduction over time. The limiter takes at most ${number(-most)} dB.`,
+      );
+      element.hidden = false;
+      canvas.paint();
+    })
+    .catch(() => {});
+  return { element, close: () => removeEventListener("themechange", repaint) };
+}
+
+function area(context, values, { x, y }, colour) {
+  context.beginPath();
+  context.moveTo(0, 0);
+  values.forEach((db, index) => context.lineTo(x(index), y(db)));
+  context.lineTo(x(values.length - 1), 0);
+  context.fillStyle = colour;
+  context.globalAlpha = 0.75;
+  context.fill();
+  context.globalAlpha = 1;
+}
+
+function line(context, values, { x, y }, colour) {
+  context.beginPath();
+  values.forEach((db, index) => (index ? context.lineTo(x(index), y(db)) : context.moveTo(x(index), y(db))));
+  context.strokeStyle = colour;
+  context.lineWidth = 1.5;
+  context.stroke();
+}

@@ -1,0 +1,105 @@
+// The page: which view an address shows, and what belongs to all views.
+
+import { TOKEN, get, onContact } from "./api.js";
+import { follow } from "./events.js";
+import { h, fill, say } from "./dom.js";
+import { onFiles } from "./dropping.js";
+import { askForKey } from "./key.js";
+import { openHelp } from "./help.js";
+import { startTheme } from "./theme.js";
+import { presets, showHome } from "./home.js";
+import { showDesk } from "./desk.js";
+import { showShared } from "./shared.js";
+
+const main = document.getElementById("main");
+const banner = document.getElementById("banner");
+let about = null;
+let open = false;
+let leave = () => {};
+
+async function show() {
+  const [, view, id, song] = location.hash.split("/").map(decodeURIComponent);
+  leave();
+  leave = () => {};
+  fill(main);
+  try {
+    if (TOKEN) leave = await showShared(main, about);
+    else if (view === "job" && id) leave = await showDesk(main, about, { id, song });
+    else leave = await showHome(main, about);
+  } catch (problem) {
+    showProblem(problem);
+  }
+  if (document.activeElement === document.body) main.focus({ preventScroll: true });
+}
+
+function showProblem(problem) {
+  const words = TOKEN && [401, 403, 404, 410].includes(problem.status) ? ended() : problem;
+  document.title = "Tonmeister";
+  fill(
+    main,
+    h(
+      "section",
+      { class: "empty" },
+      h("h1", { text: words.message }),
+      h("p", { text: words.hint }),
+      TOKEN
+        ? null
+        : h(
+            "p",
+            {},
+            h("button", { class: "primary", type: "button", text: "Try again", on: { click: start } }),
+            " ",
+            h("a", { class: "button", href: "#/", text: "All music" }),
+          ),
+    ),
+  );
+}
+
+const ended = () => ({
+  message: "This link has ended.",
+  hint: "Shared links are open for a while only, and can be closed. Ask whoever sent it for a new one.",
+});
+
+async function start() {
+  try {
+    if (!TOKEN && !location.hash.startsWith("#/job/")) presets().catch(() => {}); // needed next
+    [about] = await Promise.all([get("/about"), follow()]);
+    open = true;
+  } catch (problem) {
+    if (problem.status === 401 && !TOKEN) return askForKey(main, start);
+    return showProblem(problem);
+  }
+  await show();
+}
+
+let silent = null;
+onContact((reachable, problem) => {
+  const connection = document.getElementById("connection");
+  connection.dataset.state = reachable ? "here" : "away";
+  say(connection, reachable ? "" : "Reconnecting …");
+  if (reachable) {
+    clearTimeout(silent);
+    [silent, banner.hidden] = [null, true];
+  } else silent ??= setTimeout(showAway, 2500);
+  if (problem?.status === 401 && open && !TOKEN) {
+    open = false;
+    leave();
+    askForKey(main, start, problem);
+  }
+});
+
+function showAway() {
+  banner.hidden = false;
+  say(
+    banner,
+    "The server does not answer. What was uploaded and started is kept there; this page goes on by itself when it is back.",
+  );
+}
+
+addEventListener("hashchange", show);
+addEventListener("offline", showAway);
+document.getElementById("help-open").addEventListener("click", openHelp);
+document.querySelector(".skip").addEventListener("click", (event) => (event.preventDefault(), main.focus()));
+startTheme(document.getElementById("theme"));
+onFiles();
+start();

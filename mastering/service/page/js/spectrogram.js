@@ -1,0 +1,105 @@
+// The spectrogram lane: computed beside the page by a worker, drawn where it is wanted.
+
+import { BASE } from "./api.js";
+import { h, ink, surface } from "./dom.js";
+import { recall, remember } from "./store.js";
+
+const COLUMNS = 900;
+const ROWS = 96;
+const LONG_S = 15 * 60;
+
+/** A lane that opens and closes; off at first for very long music, whose whole file it has to read. */
+export function spectrogramLane({ sources, duration_s }) {
+  const images = new Map();
+  let [shown, open, worker] = ["master", recall("spectrogram", duration_s < LONG_S), null];
+  const canvas = surface(
+    { class: "lane spectrogram", role: "img", "aria-label": "Spectrogram, 30 Hz to 20 kHz" },
+    (context, width, height) => {
+      const image = images.get(shown);
+      if (!image) return;
+      context.imageSmoothingEnabled = true;
+      context.drawImage(image.canvas, 0, 0, width, height);
+      marks(context, height, image.top_hz);
+    },
+  );
+  const button = h("button", {
+    type: "button",
+    class: "lane-name lane-toggle",
+    on: { click: () => set(!open) },
+  });
+  const element = h("div", { class: "lane-row" }, button, canvas);
+
+  function set(to) {
+    open = to;
+    remember("spectrogram", to);
+    button.setAttribute("aria-expanded", String(open));
+    button.textContent = open ? "Spectrogram – hide" : "Spectrogram – show";
+    canvas.hidden = !open;
+    compute();
+  }
+
+  function compute() {
+    canvas.paint();
+    if (!open || images.has(shown)) return;
+    worker?.terminate();
+    worker = new Worker(new URL("./spectrogram-worker.js", import.meta.url), { type: "module" });
+    const wanted = shown;
+    worker.onmessage = ({ data }) => {
+      images.set(wanted, { canvas: paint(data.levels), levels: data.levels, top_hz: data.top_hz });
+      canvas.paint();
+    };
+    const { listen } = sources.find((one) => one.name === wanted);
+    worker.postMessage({ url: BASE + listen, columns: COLUMNS, rows: ROWS, duration_s });
+  }
+
+  const repaint = () => {
+    for (const image of images.values()) image.canvas = paint(image.levels);
+    canvas.paint();
+  };
+  addEventListener("themechange", repaint);
+  set(open);
+  return {
+    element,
+    show: (name) => ((shown = name), compute()),
+    close: () => (worker?.terminate(), removeEventListener("themechange", repaint)),
+  };
+}
+
+function marks(context, height, top_hz) {
+  context.font = "500 11px Barlow, sans-serif";
+  context.fillStyle = ink("ink");
+  context.strokeStyle = ink("lane");
+  context.lineWidth = 4;
+  context.lineJoin = "round";
+  for (const [hz, text] of [
+    [100, "100"],
+    [1000, "1k"],
+    [10000, "10k"],
+  ]) {
+    const y = height - (Math.log(hz / 30) / Math.log(top_hz / 30)) * height;
+    context.strokeText(text, 6, y + 4);
+    context.fillText(text, 6, y + 4);
+  }
+}
+
+/** Levels 0..255 as a picture in the colours of the theme: from paper over the master's blue to ink. */
+function paint(levels) {
+  const canvas = h("canvas", { width: String(COLUMNS), height: String(ROWS) });
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(COLUMNS, ROWS);
+  const stops = ["lane", "heat-1", "heat-2", "heat-3"].map((name) => rgb(ink(name)));
+  for (let at = 0; at < levels.length; at++) {
+    const place = (levels[at] / 255) * (stops.length - 1);
+    const [from, share] = [
+      Math.min(stops.length - 2, Math.floor(place)),
+      place - Math.min(stops.length - 2, Math.floor(place)),
+    ];
+    for (let part = 0; part < 3; part++)
+      image.data[4 * at + part] = stops[from][part] * (1 - share) + stops[from + 1][part] * share;
+    image.data[4 * at + 3] = 255;
+  }
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
+const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));

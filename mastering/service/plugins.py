@@ -1,0 +1,131 @@
+"""Plug-ins of a service: what the machine has, and what an admin has allowed. Nothing is, to begin with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from mastering.chain import External
+from mastering.errors import PluginForbidden
+from mastering.host.plugins.policy import Policy, Word
+from mastering.service.problems import Problem
+from mastering.service.records import Records
+from mastering.target import Recipe
+
+__all__ = ["AllowedPlugins", "check_plugins", "forbidden"]
+
+
+class AllowedPlugins:
+    """The list of allowed plug-ins, by the digest of their bundle: another build is not allowed.
+
+    Args:
+        records: where it is.
+    """
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    def policy(self) -> Policy:
+        """What may be loaded: what is on the list, wherever it lies, and nothing else."""
+        rows = self._records.all("SELECT sha256, name FROM plugins ORDER BY name, sha256")
+        return Policy(allowed=tuple(Word(sha256=row["sha256"], name=row["name"]) for row in rows))
+
+    def check(self, recipe: Recipe) -> None:
+        """Refuse a recipe with a plug-in that is not allowed.
+
+        Raises:
+            PluginForbidden: it has one.
+        """
+        check_plugins(recipe, self.policy())
+
+    def items(self) -> list[dict[str, Any]]:
+        """Every plug-in that the machine's last scan found to work."""
+        return [item for item, _ in self._found()]
+
+    def find(self, name: str) -> dict[str, Any]:
+        """A plug-in by its name, with its parameters.
+
+        Raises:
+            Problem: there is none.
+        """
+        for item, info in self._found():
+            if item["name"].casefold() == name.casefold():
+                return {**item, "latency_frames": info.latency_frames, "parameters": _parameters(info)}
+        raise Problem(
+            404,
+            "plugin_not_found",
+            f"there is no plug-in '{name[:80]}'",
+            hint="GET /api/v1/plugins lists what there is; `tonmeister plugins scan` looks for more.",
+        )
+
+    def allow(self, name: str) -> None:
+        """Put a plug-in on the list."""
+        item = self.find(name)
+        with self._records.write() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO plugins VALUES (?, ?, ?)", (item["sha256"], item["name"], time.time())
+            )
+
+    def forbid(self, name: str) -> None:
+        """Take a plug-in off the list, every build of it."""
+        with self._records.write() as connection:
+            connection.execute("DELETE FROM plugins WHERE name = ? COLLATE NOCASE", (name,))
+
+    def _found(self) -> Iterator[tuple[dict[str, Any], Any]]:
+        from mastering.host.plugins.catalog import load_catalog
+
+        allowed = {word.sha256 for word in self.policy().allowed}
+        for bundle in load_catalog().bundles:
+            for info in bundle.plugins if bundle.status == "ok" else ():
+                ref = info.ref
+                item = {
+                    "name": ref.name,
+                    "vendor": ref.vendor,
+                    "version": ref.version,
+                    "format": ref.format,
+                    "category": info.category,
+                    "instrument": info.instrument,
+                    "sha256": bundle.sha256,
+                    "allowed": bundle.sha256 in allowed,
+                }
+                yield item, info
+
+
+def check_plugins(recipe: Recipe, policy: Policy) -> None:
+    """Refuse a recipe with a plug-in that is not allowed.
+
+    Raises:
+        PluginForbidden: it has one.
+    """
+    stems = recipe.stems.chains if recipe.stems is not None else ()
+    steps = (*recipe.chain.steps, *(step for chain in stems for step in chain.steps))
+    allowed = {word.sha256 for word in policy.allowed}
+    for step in steps:
+        if isinstance(step, External) and step.plugin.sha256 not in allowed:
+            raise forbidden(step.plugin.name)
+
+
+def forbidden(name: str) -> PluginForbidden:
+    """The error of a plug-in that is not allowed."""
+    return PluginForbidden(
+        f"the plug-in '{name[:80]}' is not allowed on this service",
+        hint="GET /api/v1/plugins lists those that are; an admin can allow more.",
+    )
+
+
+def _parameters(info: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "key": p.key,
+            "name": p.name,
+            "unit": p.unit,
+            "low": p.low,
+            "high": p.high,
+            "choices": list(p.choices),
+            "boolean": p.boolean,
+            "default": p.default_text,
+        }
+        for p in info.parameters
+        if p.automatable
+    ]

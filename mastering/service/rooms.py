@@ -1,0 +1,138 @@
+"""What is heard and seen of songs and results: made once by the desk, kept on disk, gone with its owner."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mastering.chain import Limiter
+from mastering.codec import from_plain, to_plain
+from mastering.host.plugins.policy import Policy
+from mastering.service import listening
+from mastering.service.adjust import adjusted, with_limiter
+from mastering.service.desk import Desk
+from mastering.service.models import Adjustment
+from mastering.service.problems import Problem
+from mastering.service.wave import is_playable
+from mastering.target import Recipe
+
+__all__ = ["Audible", "Rooms"]
+
+_DEFAULT_CEILING_DBTP = -1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audible:
+    """A file that can be heard.
+
+    Args:
+        path: of it.
+        folder: name of the folder of what is kept about it: a song's or a job's id.
+        name: of it in that folder.
+        tag: changes with its content.
+    """
+
+    path: Path
+    folder: str
+    name: str
+    tag: str
+
+
+class Rooms:
+    """What is kept about songs and results.
+
+    Args:
+        desk: makes it.
+        folder: of all of it.
+    """
+
+    def __init__(self, desk: Desk, folder: Path) -> None:
+        self._desk, self._folder = desk, folder
+
+    async def peaks(self, audible: Audible, points: int) -> dict[str, Any]:
+        """Lowest and highest samples of so many steps."""
+        path = await self._kept(audible, "peaks", listening.write_peaks)
+        return await asyncio.to_thread(listening.read_peaks, path, points)
+
+    async def analysis(self, audible: Audible) -> dict[str, Any]:
+        """Measurements."""
+        return await self._json(await self._kept(audible, "analysis.json", listening.write_analysis))
+
+    async def listen(self, audible: Audible) -> Path:
+        """A wav that any browser plays: the file itself where it is one."""
+        if await asyncio.to_thread(is_playable, audible.path):
+            return audible.path
+        return await self._kept(audible, "listen.wav", listening.write_listen)
+
+    async def gain_reduction(
+        self, song: Path, recipe: Recipe, policy: Policy, *, folder: str, name: str
+    ) -> dict[str, Any]:
+        """What a recipe's limiter and compressors do to a song."""
+        _refuse_stems(recipe)
+        path = self._folder / folder / f"{name}.reduction.json"
+        made = await self._desk.kept(
+            path, listening.write_gain_reduction, song, to_plain(recipe), to_plain(policy)
+        )
+        return await self._json(made)
+
+    async def adjusted(
+        self, song: Path | None, recipe: Recipe, adjustment: Adjustment, policy: Policy
+    ) -> Recipe:
+        """A recipe with an adjustment; for its loudness the song is surveyed.
+
+        Raises:
+            Problem: a loudness without a song.
+        """
+        wanted_lufs = adjustment.integrated_lufs
+        changed = adjusted(recipe, adjustment)
+        if wanted_lufs is None:
+            return changed
+        if song is None:
+            raise Problem(
+                422, "song_needed", "a loudness can only be set for a song", hint="Name it.", field="song"
+            )
+        _refuse_stems(recipe)
+        limiter = changed.chain.limiter
+        ceiling_dbtp = limiter.ceiling_dbtp if limiter is not None else _DEFAULT_CEILING_DBTP
+        plain = await self._desk.do(
+            "previews",
+            listening.adjusted_limiter,
+            *(song, to_plain(changed), to_plain(policy), wanted_lufs, ceiling_dbtp),
+        )
+        return with_limiter(changed, from_plain(Limiter, plain, "limiter"), wanted_lufs)
+
+    async def preview(
+        self, song: Path, recipe: Recipe, policy: Policy, *, start_s: float, duration_s: float
+    ) -> dict[str, Any]:
+        """A stretch of a master."""
+        _refuse_stems(recipe)
+        found: dict[str, Any] = await self._desk.do(
+            "previews", listening.preview, song, to_plain(recipe), to_plain(policy), start_s, duration_s
+        )
+        return found
+
+    def forget(self, folder: str) -> None:
+        """Remove what is kept about a song or a job."""
+        shutil.rmtree(self._folder / folder, ignore_errors=True)
+
+    async def _kept(self, audible: Audible, what: str, work: Any) -> Path:
+        path = self._folder / audible.folder / f"{audible.name}.{what}"
+        return await self._desk.kept(path, work, audible.path)
+
+    async def _json(self, path: Path) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(await asyncio.to_thread(path.read_text, "utf-8"))
+        return document
+
+
+def _refuse_stems(recipe: Recipe) -> None:
+    if recipe.stems is not None:
+        raise Problem(
+            409,
+            "recipe_stems",
+            "this recipe changes single stems, which only a whole render does",
+            hint="Render it: POST /api/v1/jobs with kind apply.",
+        )

@@ -1,0 +1,34 @@
+"""The routes, one module for each part of the API."""
+
+from mastering.service.routes import (
+    about,
+    events,
+    jobs,
+    media,
+    ops,
+    page,
+    plugins,
+    recipes,
+    results,
+    shares,
+    songs,
+    uploads,
+)
+
+__all__ = ["ROUTERS"]
+
+ROUTERS = (
+    about.router,
+    uploads.router,
+    songs.router,
+    jobs.router,
+    events.router,
+    results.router,
+    media.router,
+    recipes.router,
+    plugins.router,
+    shares.router,
+    ops.router,
+    page.router,
+)
+"""The page comes last: it takes what nobody else does."""

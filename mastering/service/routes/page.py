@@ -1,0 +1,49 @@
+"""The page: its document and its files, from memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from mastering.service.problems import Problem
+
+if TYPE_CHECKING:
+    from mastering.service.page import Asset
+
+__all__ = ["router"]
+
+_FOREVER = "public, max-age=31536000, immutable"
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+@router.api_route("/s/{token}", methods=["GET", "HEAD"])
+def index(request: Request) -> Response:
+    """The page; what a link shows is the page, too."""
+    from mastering.service import page
+
+    return _answer(request, page.index_html(), "no-cache")
+
+
+@router.api_route("/assets/{digest}/{name:path}", methods=["GET", "HEAD"])
+def asset(request: Request, digest: str, name: str) -> Response:
+    """A file of the page; its address changes with the page."""
+    from mastering.service import page
+
+    found = page.find_asset(name) if digest == page.DIGEST else None
+    if found is None:
+        raise Problem(404, "not_found", "there is nothing here", hint="Load the page again.")
+    return _answer(request, found, _FOREVER)
+
+
+def _answer(request: Request, asset: Asset, cache: str) -> Response:
+    headers = {"Cache-Control": cache, "ETag": asset.etag, "Vary": "Accept-Encoding"}
+    if request.headers.get("if-none-match") == asset.etag:
+        return Response(status_code=304, headers=headers)
+    content = asset.content
+    if asset.gzip is not None and "gzip" in request.headers.get("accept-encoding", ""):
+        content, headers = asset.gzip, {**headers, "Content-Encoding": "gzip"}
+    return Response(content, headers={**headers, "Content-Type": asset.media_type})

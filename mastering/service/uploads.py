@@ -1,0 +1,355 @@
+"""Uploads that can be resumed: what has arrived lies in a file, whose size is how far it is.
+
+Nothing else says how far an upload is, so that a service that was killed knows after its next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import secrets
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mastering.errors import AudioFileError
+from mastering.io.length import length_of
+from mastering.service.keys import Caller
+from mastering.service.pace import Pace
+from mastering.service.problems import Problem
+from mastering.service.records import Records
+from mastering.service.settings import Settings
+from mastering.service.songs import Song, Songs, song_id, stored_name
+
+__all__ = ["Upload", "Uploads"]
+
+_WRITE_BYTES = 2**20
+_PROBES = 2
+_PROBE_S = 120.0
+_MB = 10**6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file on its way.
+
+    Attributes:
+        id, owner, name: as of a song.
+        length_bytes: of the whole.
+        expires_s: Unix time.
+        song: what became of it; None until it is complete.
+    """
+
+    id: str
+    owner: str
+    name: str
+    length_bytes: int
+    expires_s: float
+    song: str | None = None
+
+
+class _Digest:
+    """SHA-256 of what was received without a gap from the start."""
+
+    def __init__(self) -> None:
+        self.hash = hashlib.sha256()
+        self.size_bytes = 0
+
+
+class Uploads:
+    """Uploads, and the songs they become.
+
+    Args:
+        records: of them.
+        songs: where they go.
+        folder: of what has arrived.
+        settings: limits.
+    """
+
+    def __init__(self, records: Records, songs: Songs, folder: Path, settings: Settings) -> None:
+        self._records, self._songs, self._folder, self._settings = records, songs, folder, settings
+        self._busy: dict[str, str] = {}
+        self._digests: dict[str, _Digest] = {}
+        self._finishing = ThreadPoolExecutor(_PROBES, "finishing")
+        self._creating = threading.Lock()
+
+    def create(self, caller: Caller, name: str, length_bytes: int) -> Upload:
+        """Announce a file.
+
+        Raises:
+            Problem: too large, too many, over the quota, or no room on the disk.
+        """
+        with self._creating:
+            self._refuse(caller, length_bytes)
+            upload = Upload(
+                id=secrets.token_hex(12),
+                owner=caller.owner,
+                name=name,
+                length_bytes=length_bytes,
+                expires_s=time.time() + 3_600.0 * self._settings.upload_expiry_h,
+            )
+            self._path(upload).touch()
+            with self._records.write() as connection:
+                connection.execute(
+                    "INSERT INTO uploads VALUES (?, ?, ?, ?, ?, NULL)",
+                    (upload.id, upload.owner, upload.name, upload.length_bytes, upload.expires_s),
+                )
+        return upload
+
+    def get(self, caller: Caller, upload: str) -> Upload:
+        """An upload of the caller's.
+
+        Raises:
+            Problem: there is none.
+        """
+        row = self._records.one(
+            "SELECT * FROM uploads WHERE id = ? AND owner = ? AND expires_s > ?",
+            upload,
+            caller.owner,
+            time.time(),
+        )
+        if row is None:
+            raise Problem(
+                404, "upload_unknown", "there is no such upload, or not any more", hint="Begin a new one."
+            )
+        return _upload(row)
+
+    def offset_bytes(self, upload: Upload) -> int:
+        """How much has arrived."""
+        if upload.song is not None:
+            return upload.length_bytes
+        try:
+            return self._path(upload).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def busy(self, owner: str) -> int:
+        """How many of an owner's are receiving."""
+        return sum(1 for other in self._busy.values() if other == owner)
+
+    def is_busy(self, upload: Upload) -> bool:
+        """Whether it is receiving."""
+        return upload.id in self._busy
+
+    @contextlib.contextmanager
+    def receiving(self, upload: Upload) -> Iterator[None]:
+        """While this is open nobody else adds to the upload. To be used in the event loop.
+
+        Raises:
+            Problem: somebody does, or too many are open.
+        """
+        if upload.id in self._busy:
+            raise Problem(423, "upload_locked", "this upload is being received already", hint="Wait for it.")
+        if self.busy(upload.owner) >= self._settings.concurrent_uploads:
+            raise Problem(
+                429,
+                "too_many_uploads",
+                f"more than {self._settings.concurrent_uploads} uploads at a time",
+                hint="Wait until one is done.",
+                headers={"Retry-After": "5"},
+            )
+        self._busy[upload.id] = upload.owner
+        try:
+            yield
+        finally:
+            del self._busy[upload.id]
+
+    async def receive(
+        self, upload: Upload, chunks: AsyncIterator[bytes], checksum: tuple[str, bytes] | None = None
+    ) -> int:
+        """Add what arrives; what has arrived is kept even if the rest does not.
+
+        Args:
+            upload: to add to; see `receiving`.
+            chunks: of the body.
+            checksum: name of a hash and its value over these chunks; where it differs nothing is kept.
+
+        Returns:
+            how much there is now.
+
+        Raises:
+            Problem: more than was announced, too slow, or a wrong checksum.
+        """
+        start = self.offset_bytes(upload)
+        own = hashlib.new(checksum[0], usedforsecurity=False) if checksum is not None else None
+        held, received, clock = bytearray(), 0, Pace(self._settings)
+        with self._path(upload).open("ab", buffering=0) as file:
+            try:
+                async for chunk in clock.watched(chunks):
+                    received += len(chunk)
+                    if start + received > upload.length_bytes:
+                        raise Problem(
+                            413, "upload_too_long", "more arrives than was announced", hint="Begin again."
+                        )
+                    held += chunk
+                    if len(held) >= _WRITE_BYTES:
+                        block, held = bytes(held), bytearray()
+                        await asyncio.to_thread(self._write, upload, file, block, own)
+            finally:
+                if held and start + received <= upload.length_bytes:
+                    await asyncio.shield(asyncio.to_thread(self._write, upload, file, bytes(held), own))
+            if own is not None and checksum is not None and own.digest() != checksum[1]:
+                self._digests.pop(upload.id, None)
+                os.truncate(file.fileno(), start)
+                raise Problem(
+                    460,
+                    "checksum_mismatch",
+                    "the checksum does not match",
+                    hint="Send this part again.",
+                )
+        return start + received
+
+    def close(self) -> None:
+        """End what makes songs."""
+        self._finishing.shutdown(cancel_futures=True)
+
+    async def finished(self, upload: Upload) -> Song:
+        """`finish`, two at a time: whoever only asks how things stand never waits behind a row of uploads."""
+        return await asyncio.get_running_loop().run_in_executor(self._finishing, self.finish, upload)
+
+    def finish(self, upload: Upload) -> Song:
+        """Make a song of a complete upload.
+
+        Raises:
+            AudioFileError: it is no audio, or too long; then the upload is gone.
+        """
+        path = self._path(upload)
+        digest = self._digest(upload, path)
+        try:
+            info, frames = length_of(path, most_s=self._settings.max_duration_s, within_s=_PROBE_S)
+        except AudioFileError as error:
+            self.remove(upload)
+            message = error.message.removeprefix(f"{path}: ")
+            raise AudioFileError(f"{upload.name}: {message}", hint=error.hint, code=error.code) from error
+        new = song_id(upload.owner, digest)
+        now_s = time.time()
+        song = Song(
+            id=new,
+            owner=upload.owner,
+            name=upload.name,
+            file=stored_name(new, info.container),
+            sha256=digest,
+            size_bytes=upload.length_bytes,
+            container=info.container,
+            duration_s=frames / info.sample_rate,
+            sample_rate_hz=info.sample_rate,
+            channels=info.channels,
+            uploaded_s=now_s,
+            used_s=now_s,
+        )
+        self._keep(upload, song)
+        return song
+
+    def remove(self, upload: Upload) -> None:
+        """Forget an upload, with what has arrived of it."""
+        with self._records.write() as connection:
+            connection.execute("DELETE FROM uploads WHERE id = ?", (upload.id,))
+        self._digests.pop(upload.id, None)
+        self._path(upload).unlink(missing_ok=True)
+
+    def recover(self) -> None:
+        """After a start: files whose song is recorded get their place, and what nobody knows goes."""
+        for row in self._records.all(
+            "SELECT uploads.id AS upload, songs.file AS file FROM uploads "
+            "JOIN songs ON songs.id = uploads.song"
+        ):
+            with contextlib.suppress(FileNotFoundError):
+                (self._folder / row["upload"]).replace(self._songs.folder / row["file"])
+        known = {row["id"] for row in self._records.all("SELECT id FROM uploads")}
+        for path in self._folder.iterdir():
+            if path.name not in known:
+                path.unlink(missing_ok=True)
+
+    def expire(self) -> int:
+        """Remove uploads whose time is over; gives how many."""
+        rows = self._records.all("SELECT * FROM uploads WHERE expires_s <= ?", time.time())
+        gone = [upload for upload in map(_upload, rows) if upload.id not in self._busy]
+        for upload in gone:
+            self.remove(upload)
+        return len(gone)
+
+    def _keep(self, upload: Upload, song: Song) -> None:
+        """Record the song, then give its file its place: in this order `recover` can end it."""
+        with self._records.write() as connection:
+            connection.execute(
+                "INSERT INTO songs VALUES (:id, :owner, :name, :file, :sha256, :size_bytes, :container, "
+                ":duration_s, :sample_rate_hz, :channels, NULL, NULL, :uploaded_s, :used_s) "
+                "ON CONFLICT (id) DO UPDATE SET used_s = :used_s",
+                {name: getattr(song, name) for name in Song.__dataclass_fields__},
+            )
+            connection.execute("UPDATE uploads SET song = ? WHERE id = ?", (song.id, upload.id))
+        self._path(upload).replace(self._songs.path(song))
+        self._digests.pop(upload.id, None)
+
+    def _refuse(self, caller: Caller, length_bytes: int) -> None:
+        settings = self._settings
+        if length_bytes > settings.max_upload_mb * _MB:
+            raise Problem(
+                413,
+                "upload_too_large",
+                f"the file has {length_bytes:,} bytes; at most {settings.max_upload_mb} MB are taken",
+                hint="Send a flac instead of a wav, or a part of it.",
+                headers={"Tus-Max-Size": str(settings.max_upload_mb * _MB)},
+            )
+        count, used_bytes, coming_bytes = self._held(caller.owner)
+        if count >= settings.max_songs:
+            raise Problem(
+                403, "too_many_songs", f"you have {count} songs; more are not kept", hint="Delete some first."
+            )
+        if used_bytes + coming_bytes + length_bytes > settings.quota_mb * _MB:
+            raise Problem(
+                403,
+                "quota",
+                f"your files would be more than {settings.quota_mb} MB",
+                hint="Delete some first.",
+            )
+        if shutil.disk_usage(self._folder).free - length_bytes < settings.min_free_mb * _MB:
+            raise Problem(
+                507, "disk_full", "the service's disk has no room for this file", hint="Try again later."
+            )
+
+    def _held(self, owner: str) -> tuple[int, int, int]:
+        """Songs, bytes of songs and results, and bytes that are announced, of an owner."""
+        row = self._records.one(
+            "SELECT (SELECT count(*) FROM songs WHERE owner = ?), "
+            "(SELECT coalesce(sum(size_bytes), 0) FROM songs WHERE owner = ?) + "
+            "(SELECT coalesce(sum(size_bytes), 0) FROM jobs WHERE owner = ?), "
+            "(SELECT coalesce(sum(length_bytes), 0) FROM uploads WHERE owner = ? AND song IS NULL), "
+            "(SELECT count(*) FROM uploads WHERE owner = ? AND song IS NULL)",
+            *[owner] * 5,
+        )
+        assert row is not None
+        return row[0] + row[3], row[1], row[2]
+
+    def _write(self, upload: Upload, file: Any, block: bytes, own: Any) -> None:
+        view = memoryview(block)
+        digest = self._digests.setdefault(upload.id, _Digest())
+        if digest.size_bytes == os.fstat(file.fileno()).st_size:
+            digest.hash.update(view)
+            digest.size_bytes += len(view)
+        if own is not None:
+            own.update(view)
+        while view:
+            view = view[file.write(view) :]
+
+    def _digest(self, upload: Upload, path: Path) -> str:
+        known = self._digests.get(upload.id)
+        if known is not None and known.size_bytes == upload.length_bytes:
+            return known.hash.hexdigest()
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def _path(self, upload: Upload) -> Path:
+        return self._folder / upload.id
+
+
+def _upload(row: sqlite3.Row) -> Upload:
+    return Upload(**dict(row))

@@ -1,0 +1,129 @@
+"""The client where the network is not as it should be."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from mastering.client import ServiceError, Tonmeister
+
+_CONTENT = bytes(range(256)) * 40
+_JOB = {
+    "id": "5f0c1d2e3b4a59687786a5b4",
+    "kind": "master",
+    "label": "song.wav",
+    "state": "done",
+    "unknown_to_this_version": 1,
+    "results": [
+        {
+            "name": "master.wav",
+            "url": "/api/v1/jobs/5f0c/results/master.wav",
+            "role": "master",
+            "size_bytes": len(_CONTENT),
+            "sha256": hashlib.sha256(_CONTENT).hexdigest(),
+            "media_type": "audio/wav",
+        }
+    ],
+}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Waiting takes no time, and is noted."""
+    waited: list[float] = []
+    monkeypatch.setattr("mastering.client.client.time.sleep", waited.append)
+    return waited
+
+
+def desk(answer: Callable[[httpx.Request], httpx.Response]) -> Tonmeister:
+    made = Tonmeister("http://desk.test", key="tm_x")
+    made._transport.http = httpx.Client(
+        transport=httpx.MockTransport(answer),
+        base_url="http://desk.test",
+        headers=made._transport.http.headers,
+    )
+    return made
+
+
+class _Breaking(httpx.SyncByteStream):
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._content
+        raise httpx.ReadError("the connection broke")
+
+
+def test_a_download_goes_on_where_it_broke(tmp_path: Path) -> None:
+    asked: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("master.wav"):
+            return httpx.Response(200, json=_JOB)
+        asked.append(request.headers.get("range"))
+        if len(asked) == 1:
+            return httpx.Response(200, stream=_Breaking(_CONTENT[:4_000]))
+        assert request.headers["if-range"] == f'"{_JOB["results"][0]["sha256"]}"'  # type: ignore[index]
+        return httpx.Response(206, content=_CONTENT[4_000:])
+
+    with desk(answer) as client:
+        (path,) = client.download("5f0c", tmp_path)
+    assert asked == [None, "bytes=4000-"]
+    assert path.read_bytes() == _CONTENT
+    assert [file.name for file in tmp_path.iterdir()] == ["master.wav"]
+
+
+def test_what_arrives_damaged_is_not_kept(tmp_path: Path) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("master.wav"):
+            return httpx.Response(200, content=_CONTENT[::-1])
+        return httpx.Response(200, json=_JOB)
+
+    with desk(answer) as client, pytest.raises(ServiceError, match="damaged"):
+        client.download("5f0c", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_comes_back_when_it_is_asked_to(impatient: list[float]) -> None:
+    answers = iter([429, 503, 200])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.headers["authorization"] == "Bearer tm_x"
+        status = next(answers)
+        return httpx.Response(status, json=_JOB, headers={"Retry-After": "7"} if status != 200 else {})
+
+    with desk(answer) as client:
+        job = client.job("5f0c")
+    assert (job.state, job.results[0].name) == ("done", "master.wav")
+    assert impatient == [7.0, 7.0]
+
+
+def test_a_service_that_is_not_there_is_one_sentence() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    with desk(answer) as client, pytest.raises(ServiceError, match="cannot be reached") as caught:
+        client.about()
+    assert (caught.value.code, caught.value.status) == ("unreachable", 0)
+
+
+def test_events_are_taken_up_again() -> None:
+    asked: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers.get("last-event-id"))
+        running = (
+            'id: 4\nevent: job\ndata: {"id": "a", "kind": "master", "label": "x", "state": "running"}\n\n'
+        )
+        if len(asked) == 1:
+            return httpx.Response(200, stream=_Breaking(running.encode()))
+        return httpx.Response(200, text=running.replace("id: 4", "id: 5").replace("running", "done"))
+
+    with desk(answer) as client:
+        states = [job.state for job in client.events("5f0c")]
+    assert states == ["running", "done"]
+    assert asked == [None, "4"]

@@ -1,0 +1,71 @@
+"""Plug-ins: catalogue, parameters, the allow list, and what a job is told of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from mastering.chain import PluginRef
+from mastering.codec import to_json
+from mastering.host.plugins.catalog import Catalog
+from mastering.host.plugins.values import PluginInfo, PluginParameter, Scanned
+
+_DIGEST = "ab" * 32
+
+
+@pytest.fixture(autouse=True)
+def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that has one plug-in."""
+    bundle = tmp_path / "Squash.vst3"
+    bundle.mkdir()
+    ref = PluginRef(id="VST3-Squash-1", name="Squash", vendor="Test", version="1.0", sha256=_DIGEST)
+    threshold = PluginParameter(key="threshold", index=0, name="Threshold", unit="dB", low=-40.0, high=0.0)
+    info = PluginInfo(ref=ref, path=str(bundle), category="Fx|Dynamics", parameters=(threshold,))
+    scanned = Scanned(
+        path=str(bundle), size_bytes=0, mtime_ns=0, sha256=_DIGEST, status="ok", plugins=(info,)
+    )
+    file = tmp_path / "catalog.json"
+    file.write_text(to_json(Catalog(bundles=(scanned,))), "utf-8")
+    monkeypatch.setenv("TONMEISTER_PLUGIN_CATALOG", str(file))
+
+
+def test_a_plug_in_is_allowed_used_and_forbidden_again(client: TestClient, app: FastAPI, song: str) -> None:
+    (listed,) = client.get("/api/v1/plugins").json()["items"]
+    assert (listed["name"], listed["allowed"]) == ("Squash", False)
+    assert client.get("/api/v1/plugins/squash").json()["parameters"][0]["key"] == "threshold"
+    insert = {"plugin": "Squash", "parameters": {"threshold": -6.0}, "mix_percent": 50.0}
+    body = {"kind": "master", "song": song, "options": {"inserts": [insert]}}
+    assert client.post("/api/v1/jobs", json=body).json()["code"] == "plugin_forbidden"
+    assert client.put("/api/v1/plugins/Squash/allowed").status_code == 204
+    assert client.get("/api/v1/about").json()["plugins_allowed"] is True
+    answer = client.post("/api/v1/jobs", json=body)
+    assert answer.status_code == 201, answer.text
+    row = app.state.house.records.one("SELECT task FROM jobs WHERE id = ?", answer.json()["id"])
+    task = json.loads(row["task"])
+    (made,) = task["job"]["inserts"]
+    assert (made["step"]["parameters"], made["step"]["mix_percent"]) == ({"threshold": -6.0}, 50.0)
+    assert task["plugins"]["policy"]["allowed"] == [{"sha256": _DIGEST, "name": "Squash"}]
+    assert task["plugins"]["policy"]["folders"] == []
+    assert task["plugins"]["limits"]["network"] is False
+    assert client.delete("/api/v1/plugins/squash/allowed").status_code == 204
+    assert client.post("/api/v1/jobs", json={**body, "style": "warm"}).json()["code"] == "plugin_forbidden"
+
+
+@pytest.mark.parametrize(
+    "insert",
+    [
+        {"plugin": "Squash", "parameters": {"threshold": 99.0}},
+        {"plugin": "Squash", "parameters": {"@state": "/etc/passwd"}},
+        {"plugin": "Squash", "parameters": {"nonsense": 1.0}},
+        {"plugin": "Squash", "at": "after:limiter"},
+        {"plugin": "Squash", "state": "AAAA"},
+    ],
+)
+def test_settings_are_checked(client: TestClient, song: str, insert: dict[str, object]) -> None:
+    client.put("/api/v1/plugins/Squash/allowed")
+    body = {"kind": "master", "song": song, "options": {"inserts": [insert]}}
+    assert client.post("/api/v1/jobs", json=body).status_code == 422
