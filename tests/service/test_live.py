@@ -250,3 +250,11 @@ def test_it_ends_when_it_is_told_to(tmp_path: Path) -> None:
             assert next(stream.iter_lines()) == "retry: 2000"
             assert server.end(signal.SIGTERM) == 0
         assert "Traceback" not in server.log
+
+
+def test_a_cluster_does_the_same(mastered: Job, files: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    with Live(tmp_path, "--executor", "ray") as other, Tonmeister(other.url) as client:
+        job = client.wait(client.master(client.upload(files / "song.wav")), timeout_s=180.0)
+        assert job.state == "done", job.error
+        assert job.results[0].sha256 == mastered.results[0].sha256
