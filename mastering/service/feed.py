@@ -21,6 +21,7 @@ from mastering.jobs.model import ENDED, Job, State
 from mastering.jobs.service import Jobs
 from mastering.service import documents
 from mastering.service.documents import Names
+from mastering.service.hooks import Hooks
 from mastering.service.problems import Problem
 from mastering.service.records import Records
 
@@ -43,10 +44,12 @@ class Feed:
     Args:
         records: to keep current.
         jobs: that are done.
+        hooks: told of each that ends.
         songs, results: folders whose files people know by other names.
     """
 
-    def __init__(self, records: Records, jobs: Jobs, *, songs: Path, results: Path) -> None:
+    def __init__(self, records: Records, jobs: Jobs, hooks: Hooks, *, songs: Path, results: Path) -> None:
+        self._hooks = hooks
         self._records, self._jobs = records, jobs
         self._songs, self._results = songs, results
         self._wake, self._stopping = threading.Event(), threading.Event()
@@ -144,7 +147,7 @@ class Feed:
         """Change a job's document; those who wait are told."""
         with self._records.write() as connection:
             row = connection.execute(
-                "SELECT document, parent, owner FROM jobs WHERE id = ?", (job,)
+                "SELECT document, parent, owner, body FROM jobs WHERE id = ?", (job,)
             ).fetchone()
             if row is None:
                 return
@@ -153,6 +156,8 @@ class Feed:
             if after == before:
                 return
             ended = after["state"] in ENDED
+            if ended and before["state"] not in ENDED and row["parent"] is None:
+                self._publish(row["body"], after)
             connection.execute(
                 "UPDATE jobs SET state = ?, seq = ?, document = ?, finished_s = ?, size_bytes = ?, "
                 "used_s = ?, outcome = coalesce(?, outcome) WHERE id = ?",
@@ -170,6 +175,12 @@ class Feed:
         if row["parent"] is not None:
             self._change_batch(row["parent"])
         self.tell(row["owner"], job)
+
+    def _publish(self, body: str, document: Mapping[str, Any]) -> None:
+        """Before the end is recorded: a service that is killed in between tells it at its next start."""
+        url = json.loads(body).get("webhook")
+        if url is not None:
+            self._hooks.publish(url, document)
 
     def _change_batch(self, batch: str) -> None:
         """A batch is as far as its jobs are."""

@@ -20,6 +20,7 @@ from mastering.jobs.place import Place
 from mastering.jobs.service import Jobs
 from mastering.service.desk import Desk
 from mastering.service.feed import Feed
+from mastering.service.hooks import Hooks
 from mastering.service.keys import Keys
 from mastering.service.limits import Rate
 from mastering.service.ops import Metrics
@@ -70,10 +71,11 @@ class House:
         self.jobs = Jobs(Place.of(settings.database or str(data / "jobs"), folder=data / "jobs"), kinds=kinds)
         self.songs = Songs(self.records, data / "songs")
         self.uploads = Uploads(self.records, self.songs, data / "uploads", settings)
-        self.feed = Feed(self.records, self.jobs, songs=data / "songs", results=data / "results")
+        self.hooks = Hooks(settings, data / "webhooks.sqlite")
+        self.feed = Feed(self.records, self.jobs, self.hooks, songs=data / "songs", results=data / "results")
         self.plugins = AllowedPlugins(self.records)
         self.workshop = workshop(self.plugins.policy)
-        self.work = Work(self.records, self.songs, self.jobs, self.workshop, data / "results", self.feed)
+        self.work = Work(self.records, self.songs, self.jobs, self.workshop, data / "results", self.feed, self.hooks)
         self.desk = Desk()
         self.rooms = Rooms(self.desk, data / "cache")
         self.shares = Shares(self.records, settings.share_days)
@@ -115,6 +117,7 @@ class House:
         """End the desk's processes and let go of the databases."""
         self.uploads.close()
         self.desk.stop()
+        self.hooks.close()
         self.jobs.close()
         self.records.close()
 
@@ -127,6 +130,7 @@ class House:
         self.work.sweep()
         with (
             _executor(settings, self.jobs.place) as executor,
+            self.hooks.sending(),
             self.jobs.running(executor=executor, limits=limits, finish_s=settings.finish_s),
         ):
             self.feed.start(loop)

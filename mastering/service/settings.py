@@ -55,6 +55,9 @@ class Settings:
         retention_days: songs are kept so long after their last job, results after their end; 0 keeps them.
         retention_mb: all files together; the oldest go first; 0 is no limit.
         share_days: how long a shared link works.
+        webhook_secret_file: file of the secret that webhooks are signed with; else the environment's
+            TONMEISTER_WEBHOOK_SECRET; without one none are sent.
+        webhook_allow_private: "yes" lets them go to addresses that are not public.
         job_timeout_s, job_memory_mb: longest time and most memory of one job; 0 is none.
         finish_s: how long running jobs may still take when the service is told to end.
         log: "text" for people, "json" for machines.
@@ -85,6 +88,8 @@ class Settings:
     retention_days: Annotated[float, Range(0.0, 36_500.0, "days")] = 30.0
     retention_mb: Annotated[int, Range(0, 1_073_741_824, "MB")] = 0
     share_days: Annotated[float, Range(0.0, 3_650.0, "days")] = 30.0
+    webhook_secret_file: str = ""
+    webhook_allow_private: Literal["no", "yes"] = "no"
     job_timeout_s: Annotated[float, Range(0.0, 604_800.0, "s")] = 0.0
     job_memory_mb: Annotated[int, Range(0, 1_048_576, "MB")] = 0
     finish_s: Annotated[float, Range(0.0, 3_600.0, "s")] = 20.0

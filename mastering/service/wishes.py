@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mastering.errors import ParameterError
 from mastering.service.keys import Caller
 from mastering.service.models import AlbumBody, ApplyBody, BatchBody, MasterBody, RemixBody, StemsBody
 from mastering.service.ports import Workshop
@@ -54,9 +55,13 @@ class Wishes:
         songs: they may name.
         workshop: makes the requests.
         folder: of results.
+        check_webhook: refuses an address.
     """
 
-    def __init__(self, songs: Songs, workshop: Workshop, folder: Path) -> None:
+    def __init__(
+        self, songs: Songs, workshop: Workshop, folder: Path, check_webhook: Callable[[str], None]
+    ) -> None:
+        self._check_webhook = check_webhook
         self._songs, self._workshop, self._folder = songs, workshop, folder
 
     def material(self, caller: Caller, body: AnyBody) -> tuple[list[Song], list[Song]]:
@@ -66,9 +71,10 @@ class Wishes:
             Problem: one that the caller has not, one that is named twice, a webhook.
         """
         if body.webhook is not None:
-            raise Problem(
-                422, "webhook", "this service sends no webhooks", hint="Leave `webhook` out.", field="webhook"
-            )
+            try:
+                self._check_webhook(body.webhook)
+            except ParameterError as error:
+                raise Problem(422, error.code, error.message, hint=error.hint, field="webhook") from error
         ids = body.songs if isinstance(body, (AlbumBody, BatchBody)) else [body.song]
         if len(set(ids)) != len(ids):
             raise Problem(422, "song_twice", "a song is named twice", hint="Name each once.", field="songs")

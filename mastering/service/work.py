@@ -21,6 +21,7 @@ from mastering.codec import to_plain
 from mastering.jobs.service import Jobs
 from mastering.service import documents
 from mastering.service.feed import Feed
+from mastering.service.hooks import Hooks
 from mastering.service.keys import Caller
 from mastering.service.ports import Workshop
 from mastering.service.problems import Problem, problem_of
@@ -44,13 +45,21 @@ class Work:
         workshop: makes the requests.
         folder: of their results.
         feed: is told of changes.
+        hooks: which addresses may be told of a job.
     """
 
     def __init__(
-        self, records: Records, songs: Songs, jobs: Jobs, workshop: Workshop, folder: Path, feed: Feed
+        self,
+        records: Records,
+        songs: Songs,
+        jobs: Jobs,
+        workshop: Workshop,
+        folder: Path,
+        feed: Feed,
+        hooks: Hooks,
     ) -> None:
         self._records, self._songs, self._jobs = records, songs, jobs
-        self._wishes = Wishes(songs, workshop, folder)
+        self._wishes = Wishes(songs, workshop, folder, hooks.check)
         self.folder, self._feed = folder, feed
         self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._queueing = threading.Thread(target=self._queue_all, daemon=True, name="queueing")

@@ -23,15 +23,16 @@ class Message:
     body: str
 
 
-def new_message(url: str, kind: str, data: Mapping[str, Any]) -> Message:
+def new_message(url: str, kind: str, data: Mapping[str, Any], *, id: str | None = None) -> Message:
     """A message of what has happened just now.
 
     Args:
         url: where it goes.
         kind: such as "song.mastered".
         data: plain values, numbers finite.
+        id: of a message that may be made again; None draws one.
     """
-    name = f"msg_{secrets.token_hex(16)}"
+    name = id or f"msg_{secrets.token_hex(16)}"
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     document = {"schema": SCHEMA, "id": name, "type": kind, "timestamp": now, "data": dict(data)}
     return Message(id=name, url=url, body=json.dumps(document, allow_nan=False, separators=(",", ":")))
