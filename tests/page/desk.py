@@ -25,14 +25,13 @@ document.addEventListener("securitypolicyviolation", (event) => {
 EARS = """
 {
   const code = `registerProcessor("tap", class extends AudioWorkletProcessor {
-    block = [currentFrame, new Float32Array(BLOCK), new Float32Array(BLOCK)];
     filled = 0;
     process([input]) {
+      if (!this.filled) this.block = [currentFrame, new Float32Array(BLOCK), new Float32Array(BLOCK)];
       for (const side of [0, 1]) if (input[side]) this.block[side + 1].set(input[side], this.filled);
       this.filled += 128;
       if (this.filled < BLOCK) return true;
       this.port.postMessage(this.block);
-      this.block = [currentFrame + 128, new Float32Array(BLOCK), new Float32Array(BLOCK)];
       this.filled = 0;
       return true;
     }

@@ -84,7 +84,7 @@ def test_a_job_goes_on_through_a_killed_server_and_the_page_with_it(
     open_desk: Callable[..., Desk], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("killed")
-    write_song(folder / "long.wav", seconds=30.0, seed=5, level=0.1)
+    write_song(folder / "long.wav", seconds=20.0, seed=5, level=0.1)
     with Server(folder) as server:
         desk = open_desk(at=server)
         desk.expect("net::ERR")
@@ -106,7 +106,7 @@ def test_a_job_goes_on_through_a_killed_server_and_the_page_with_it(
 def test_an_upload_is_taken_up_where_it_broke_off(
     open_desk: Callable[..., Desk], server: Server, tmp_path: Path
 ) -> None:
-    write_song(tmp_path / "two pieces.wav", seconds=45.0, seed=6, level=0.1)  # 12 MB
+    write_song(tmp_path / "two pieces.wav", seconds=32.0, seed=6, level=0.1)  # 8.5 MB
     desk = open_desk()
     desk.expect("net::ERR", "Reconnecting")
     page = desk.page
@@ -124,7 +124,9 @@ def test_an_upload_is_taken_up_where_it_broke_off(
         "**/uploads/*",
         lambda route: break_once(route) if route.request.method == "PATCH" else route.continue_(),
     )
-    desk.drop(tmp_path / "two pieces.wav")
+    with page.expect_file_chooser() as choosing:
+        page.get_by_role("button", name="Choose files").click()
+    choosing.value.set_files(tmp_path / "two pieces.wav")
     page.wait_for_selector(".row-facts")
     assert sent == [0, 8 * 1024 * 1024, 8 * 1024 * 1024]
 

@@ -3,7 +3,7 @@
 import { get, post } from "./api.js";
 import { announce, fill, h } from "./dom.js";
 import { learn, onJob } from "./events.js";
-import { bare } from "./format.js";
+import { bare, jobTitle } from "./format.js";
 import { progressWave } from "./hero.js";
 import { listening } from "./listening.js";
 import { gather } from "./material.js";
@@ -114,7 +114,7 @@ function showProgress(main, about, job, song) {
       "section",
       { class: "narrow waiting" },
       h("p", { class: "crumb" }, h("a", { href: "#/", text: "← All music" })),
-      h("h1", { id: "progress-title", text: titled(job.label) }),
+      h("h1", { id: "progress-title", text: jobTitle(job) }),
       wave.element,
       bar,
       stage,
@@ -128,8 +128,6 @@ function showProgress(main, about, job, song) {
   update(job);
   return () => (stop(), end());
 }
-
-const titled = (label) => bare(label).replace(/^./, (first) => first.toUpperCase());
 
 function words(job) {
   if (job.state === "queued") return "Waits for its turn.";

@@ -68,3 +68,8 @@ export function bare(name) {
       .trim() || name
   );
 }
+
+/** A job's label as a title: a song's name as it is, "Album of 2: …". */
+export function jobTitle({ kind, label }) {
+  return kind === "album" ? label[0].toUpperCase() + label.slice(1) : bare(label);
+}

@@ -3,7 +3,7 @@
 import { post, remove } from "./api.js";
 import { announce, fill, h } from "./dom.js";
 import { drop, jobs, learn, onJob } from "./events.js";
-import { ago, bare } from "./format.js";
+import { ago, jobTitle } from "./format.js";
 
 const WORDS = { queued: "Waiting", running: "Working", done: "Done", failed: "Failed", cancelled: "Stopped" };
 export const KINDS = {
@@ -67,7 +67,7 @@ class Row {
       this.stage.textContent = job.state === "queued" ? "Waits for its turn" : sentence(job.stage);
       this.percent.textContent = job.state === "queued" ? "" : `${Math.floor((job.share ?? 0) * 100)} %`;
     }
-    if (ended) announce(`${bare(job.label)}: ${WORDS[job.state]}.`);
+    if (ended) announce(`${jobTitle(job)}: ${WORDS[job.state]}.`);
     return this;
   }
 
@@ -84,7 +84,7 @@ class Row {
       h(
         "span",
         { class: "row-name" },
-        opens(job) ? h("a", { href: `#/job/${job.id}`, text: bare(job.label) }) : bare(job.label),
+        opens(job) ? h("a", { href: `#/job/${job.id}`, text: jobTitle(job) }) : jobTitle(job),
         h("small", { text: `${KINDS[job.kind]}${what(job)} · ${ago(job.created_at)}` }),
       ),
       busy
@@ -112,7 +112,7 @@ function tools(job, fail) {
       type: "button",
       class: "quiet",
       text,
-      "aria-label": `${label} ${bare(job.label)}`,
+      "aria-label": `${label} ${jobTitle(job)}`,
       on: { click: () => act().catch(fail) },
     });
   if (["queued", "running"].includes(job.state))
@@ -128,7 +128,7 @@ function tools(job, fail) {
         ? h("a", {
             class: "button",
             href: `#/job/${job.id}`,
-            "aria-label": `Open ${bare(job.label)}`,
+            "aria-label": `Open ${jobTitle(job)}`,
             text: "Open",
           })
         : null,
