@@ -71,9 +71,7 @@ class Hooks:
         if self._outbox is None:
             return
         job, state = document["id"], document["state"]
-        message = new_message(
-            url, f"job.{state}", document, id=f"msg_{job}_{document['attempts']}_{state}"
-        )
+        message = new_message(url, f"job.{state}", document, id=f"msg_{job}_{document['attempts']}_{state}")
         if self._sender is not None:
             self._sender.publish(message)
         else:
@@ -95,6 +93,4 @@ class Hooks:
 
 
 def _tell(event: str, /, **fields: Any) -> None:
-    _log.log(
-        logging.WARNING if event == "webhook_dead" else logging.INFO, "%s %s", event, json.dumps(fields)
-    )
+    _log.log(logging.WARNING if event == "webhook_dead" else logging.INFO, "%s %s", event, json.dumps(fields))

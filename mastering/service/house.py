@@ -75,7 +75,9 @@ class House:
         self.feed = Feed(self.records, self.jobs, self.hooks, songs=data / "songs", results=data / "results")
         self.plugins = AllowedPlugins(self.records)
         self.workshop = workshop(self.plugins.policy)
-        self.work = Work(self.records, self.songs, self.jobs, self.workshop, data / "results", self.feed, self.hooks)
+        self.work = Work(
+            self.records, self.songs, self.jobs, self.workshop, data / "results", self.feed, self.hooks
+        )
         self.desk = Desk()
         self.rooms = Rooms(self.desk, data / "cache")
         self.shares = Shares(self.records, settings.share_days)

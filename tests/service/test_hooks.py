@@ -13,7 +13,7 @@ import soundfile
 import standardwebhooks
 from fastapi.testclient import TestClient
 
-from mastering.client import ServiceError, Tonmeister
+from mastering.client import Tonmeister
 from tests.service.conftest import noise
 from tests.service.live import Live
 from tests.webhooks.conftest import SECRET, Receiver, serve
@@ -65,7 +65,8 @@ def test_the_end_of_a_job_is_told_also_by_the_next_service(
 
 
 @pytest.mark.parametrize(
-    "url", ["http://example.org/", "https://127.0.0.1/", "https://10.0.0.1/", "https://[::1]/", "ftp://x/", "x"]
+    "url",
+    ["http://example.org/", "https://127.0.0.1/", "https://10.0.0.1/", "https://[::1]/", "ftp://x/", "x"],
 )
 def test_addresses_that_nobody_is_told_at(client: TestClient, song: str, url: str) -> None:
     answer = client.post("/api/v1/jobs", json={"kind": "master", "song": song, "webhook": url})
