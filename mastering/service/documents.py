@@ -137,7 +137,10 @@ def _named(file: OutputFile, names: Names) -> OutputFile:
     path = Path(file.path)
     if path.suffix != ".html":
         return file
-    text = names.html(path.read_text("utf-8"))
+    try:
+        text = names.html(path.read_text("utf-8"))
+    except FileNotFoundError:  # somebody has removed it; the job is done all the same
+        return file
     write_text_atomic(path, text, force=True)
     content = text.encode("utf-8")
     return replace(file, size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())

@@ -12,7 +12,8 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from mastering.jobs.service import Jobs
 from mastering.service import documents
 from mastering.service.documents import Names
 from mastering.service.hooks import Hooks
-from mastering.service.problems import Problem
+from mastering.service.problems import Problem, problem_of
 from mastering.service.records import Records
 
 __all__ = ["Feed"]
@@ -57,6 +58,7 @@ class Feed:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: dict[asyncio.Event, tuple[str | None, str | None]] = {}
         self._everything_s = 0.0
+        self._broken: set[str] = set()
         self.database_away = False
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -143,38 +145,73 @@ class Feed:
         known = {row["file"]: row["name"] for row in rows}
         return Names(known, [self._songs, self._results / document["id"]])
 
-    def change(self, job: str, fields: Mapping[str, Any], *, outcome: str | None = None) -> None:
-        """Change a job's document; those who wait are told."""
+    def change(
+        self, job: str, fields: Mapping[str, Any], *, outcome: str | None = None, only_unqueued: bool = False
+    ) -> bool:
+        """Change a job's document, and that of its batch in the same transaction; those who wait are told.
+
+        Args:
+            job: its id.
+            fields: of its document.
+            outcome: all of it, as it is kept.
+            only_unqueued: not if it has ended, or has come to where jobs are done.
+
+        Returns:
+            whether there is such a job.
+        """
         with self._records.write() as connection:
-            row = connection.execute(
-                "SELECT document, parent, owner, body FROM jobs WHERE id = ?", (job,)
-            ).fetchone()
-            if row is None:
-                return
-            before = documents.document_of(row)
-            after = {**before, **fields}
-            if after == before:
-                return
-            ended = after["state"] in ENDED
-            if ended and before["state"] not in ENDED and row["parent"] is None:
-                self._publish(row["body"], after)
-            connection.execute(
-                "UPDATE jobs SET state = ?, seq = ?, document = ?, finished_s = ?, size_bytes = ?, "
-                "used_s = ?, outcome = coalesce(?, outcome) WHERE id = ?",
-                (
-                    after["state"],
-                    Records.next_seq(connection),
-                    json.dumps(after, ensure_ascii=False),
-                    time.time() if ended else None,
-                    sum(result["size_bytes"] for result in after["results"]),
-                    time.time(),
-                    outcome,
-                    job,
-                ),
-            )
-        if row["parent"] is not None:
-            self._change_batch(row["parent"])
-        self.tell(row["owner"], job)
+            row = connection.execute(f"{_ROW} WHERE id = ?", (job,)).fetchone()
+            if row is None or (only_unqueued and (row["core"] is not None or row["state"] != "queued")):
+                return False
+            changed = self._write(connection, row, fields, outcome)
+            if changed and row["parent"] is not None:
+                self._write_batch(connection, row["parent"])
+        if changed:
+            self.tell(row["owner"], job)
+            if row["parent"] is not None:
+                self.tell(row["owner"], row["parent"])
+        return True
+
+    def _write(
+        self,
+        connection: sqlite3.Connection,
+        row: sqlite3.Row,
+        fields: Mapping[str, Any],
+        outcome: str | None = None,
+    ) -> bool:
+        """Whether a row's document is another one then."""
+        before = documents.document_of(row)
+        after = {**before, **fields}
+        if after == before:
+            return False
+        ended = after["state"] in ENDED
+        if ended and before["state"] not in ENDED and row["parent"] is None:
+            self._publish(row["body"], after)
+        connection.execute(
+            "UPDATE jobs SET state = ?, seq = ?, document = ?, finished_s = ?, size_bytes = ?, "
+            "used_s = ?, outcome = coalesce(?, outcome) WHERE id = ?",
+            (
+                after["state"],
+                Records.next_seq(connection),
+                json.dumps(after, ensure_ascii=False),
+                time.time() if ended else None,
+                sum(result["size_bytes"] for result in after["results"]),
+                time.time(),
+                outcome,
+                row["id"],
+            ),
+        )
+        return True
+
+    def _write_batch(self, connection: sqlite3.Connection, batch: str) -> bool:
+        """A batch is as far as its jobs are, read in the transaction that says so."""
+        row = connection.execute(f"{_ROW} WHERE id = ?", (batch,)).fetchone()
+        children = connection.execute(
+            "SELECT document FROM jobs WHERE parent = ? ORDER BY rowid", (batch,)
+        ).fetchall()
+        if row is None or not children:
+            return False
+        return self._write(connection, row, documents.joined([documents.document_of(c) for c in children]))
 
     def _publish(self, body: str, document: Mapping[str, Any]) -> None:
         """Before the end is recorded: a service that is killed in between tells it at its next start."""
@@ -182,10 +219,12 @@ class Feed:
         if url is not None:
             self._hooks.publish(url, document)
 
-    def _change_batch(self, batch: str) -> None:
-        """A batch is as far as its jobs are."""
-        rows = self._records.all("SELECT document FROM jobs WHERE parent = ? ORDER BY rowid", batch)
-        self.change(batch, documents.joined([documents.document_of(row) for row in rows]))
+    def _change_batch(self, row: sqlite3.Row) -> None:
+        """Change a batch that was left behind its jobs: that of a service that wrote the two apart."""
+        with self._records.write() as connection:
+            changed = self._write_batch(connection, row["id"])
+        if changed:
+            self.tell(row["owner"], row["id"])
 
     def _tell(self, owner: str | None, job: str | None) -> None:
         for event, (of_owner, of_job) in self._waiting.items():
@@ -215,8 +254,10 @@ class Feed:
         states: list[State] = ["running", "queued"] if everything else ["running"]
         listed = {job.id: job for job in self._jobs.list(states=states)}
         for row in self._active(listed, everything=everything):
-            self._copy(row, listed.get(row["core"]) or self._ended(row["core"]))
+            self._try(row["id"], partial(self._copy, row, listed.get(row["core"])))
         if everything:
+            for row in self._records.all(_BATCHES):
+                self._try(row["id"], partial(self._change_batch, row))
             self._everything_s = start_s + max(_EVERYTHING_S, _LOAD * (time.monotonic() - start_s))
         return True
 
@@ -231,8 +272,21 @@ class Feed:
             f"{query} = 'running' UNION {query} = 'queued' AND core IN ({marks})", *cores
         )
 
-    def _copy(self, row: sqlite3.Row, job: Job | None) -> None:
-        """Copy a job; None if somebody has cleared it."""
+    def _try(self, job: str, change: Callable[[], object]) -> None:
+        """What is wrong with one job is logged once, and not the others' trouble."""
+        try:
+            change()
+            self._broken.discard(job)
+        except Exception as error:
+            if problem_of(error).code == "database_away":  # for all of them
+                raise
+            if job not in self._broken:
+                self._broken.add(job)
+                _log.error("a job cannot be looked at", extra={"job": job}, exc_info=error)
+
+    def _copy(self, row: sqlite3.Row, listed: Job | None) -> None:
+        """Copy a job, as it was listed; None if it was not, since it has ended or somebody has cleared it."""
+        job = listed or self._ended(row["core"])
         if job is None:
             self.change(row["id"], _FORGOTTEN)
             return
@@ -261,6 +315,8 @@ class Feed:
             _log.info("job %s", now["state"], extra={"job": now["id"], "kind": now["kind"], "code": code})
 
 
+_ROW = "SELECT id, owner, parent, core, state, body, document FROM jobs"
+_BATCHES = "SELECT id, owner FROM jobs WHERE kind = 'batch' AND state IN ('queued', 'running')"
 _FORGOTTEN = {
     "state": "failed",
     "error": {

@@ -66,12 +66,13 @@ class Hooks:
 
         Args:
             url: of its wish.
-            document: of the job, ended.
+            document: of the job, ended. Its `finished_at` tells one end from the next, after another try.
         """
         if self._outbox is None:
             return
         job, state = document["id"], document["state"]
-        message = new_message(url, f"job.{state}", document, id=f"msg_{job}_{document['attempts']}_{state}")
+        moment = "".join(filter(str.isdecimal, document["finished_at"] or ""))
+        message = new_message(url, f"job.{state}", document, id=f"msg_{job}_{moment}_{state}")
         if self._sender is not None:
             self._sender.publish(message)
         else:

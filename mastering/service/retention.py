@@ -106,7 +106,8 @@ class Retention:
 
     def _sweep_cache(self) -> None:
         """Remove what is kept about songs and jobs that are gone."""
+        folders = list(self._cache.iterdir())  # before the ids: what is made meanwhile stays
         known = {row["id"] for row in self._records.all("SELECT id FROM songs UNION SELECT id FROM jobs")}
-        for folder in self._cache.iterdir():
+        for folder in folders:
             if folder.name not in known:
                 self._rooms.forget(folder.name)

@@ -61,7 +61,7 @@ class Work:
         self._records, self._songs, self._jobs = records, songs, jobs
         self._wishes = Wishes(songs, workshop, folder, hooks.check)
         self.folder, self._feed = folder, feed
-        self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[str, bool] | None] = queue.SimpleQueue()
         self._queueing = threading.Thread(target=self._queue_all, daemon=True, name="queueing")
 
     def start(self) -> None:
@@ -70,7 +70,7 @@ class Work:
             "SELECT id FROM jobs WHERE core IS NULL AND state = 'queued' AND kind != 'batch' "
             "ORDER BY created_s"
         ):
-            self._waiting.put(row["id"])
+            self._waiting.put((row["id"], False))
         self._queueing.start()
 
     def stop(self) -> None:
@@ -108,7 +108,7 @@ class Work:
             return known, False
         self._songs.used([song.id for song in (*songs, *references)])
         for each in new.children or (new,):
-            self._waiting.put(each.id)
+            self._waiting.put((each.id, False))
         self._feed.tell(caller.owner, new.id)
         return self.get(caller, new.id), True
 
@@ -159,10 +159,8 @@ class Work:
     def cancel(self, caller: Caller, job: str) -> dict[str, Any]:
         """End a job; one that has ended stays as it is."""
         for row in self._each(self.row(caller, job)):
-            if row["core"] is not None:
-                self._jobs.cancel(row["core"])
-            elif row["kind"] != "batch":
-                self._end(row["id"], "cancelled", None)
+            if row["kind"] != "batch":
+                self._cancel(row)
         self._feed.look()
         return self.get(caller, job)
 
@@ -208,8 +206,9 @@ class Work:
 
     def sweep(self) -> None:
         """Remove folders of jobs that are not known any more."""
+        folders = list(self.folder.iterdir())  # before the ids: a job that is made meanwhile keeps its own
         known = {row["id"] for row in self._records.all("SELECT id FROM jobs")}
-        for folder in self.folder.iterdir():
+        for folder in folders:
             if folder.name not in known:
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -325,26 +324,31 @@ class Work:
         return [*self._records.all("SELECT * FROM jobs WHERE parent = ?", row["id"]), row]
 
     def _queue_all(self) -> None:
-        while (job := self._waiting.get()) is not None:
+        while (waiting := self._waiting.get()) is not None:
+            job, again = waiting
             row = self._records.one("SELECT * FROM jobs WHERE id = ?", job)
             if row is None or row["state"] != "queued" or row["core"] is not None:
                 continue
             try:
-                self._queue(row)
+                self._queue(row, again=again)
             except Exception as error:
                 problem = problem_of(error)
                 if problem.status == 503:  # the database comes back
                     _log.warning("a job cannot be queued now", extra={"job": job}, exc_info=error)
                     time.sleep(1.0)
-                    self._waiting.put(job)
+                    self._waiting.put(waiting)
                 else:
                     _log.error("a job cannot be queued", extra={"job": job}, exc_info=error)
                     self._end(job, "failed", problem)
 
-    def _queue(self, row: sqlite3.Row) -> None:
+    def _queue(self, row: sqlite3.Row, *, again: bool) -> None:
+        """Hand a job on; `again`: also if it had come there before and was ended."""
         request = self._jobs.kinds.read(row["kind"], json.loads(row["task"]))
         (self.folder / row["id"]).mkdir(parents=True, exist_ok=True)
-        core = self._jobs.submit(request).id
+        known = self._jobs.submit(request)
+        core = known.id
+        if again and known.state in ("failed", "cancelled"):
+            self._jobs.retry(core)
         with self._records.write() as connection:
             changed = connection.execute(
                 "UPDATE jobs SET core = ? WHERE id = ? AND state = 'queued'", (core, row["id"])
@@ -353,18 +357,28 @@ class Work:
             self._jobs.cancel(core)
         self._feed.look()
 
+    def _cancel(self, row: sqlite3.Row) -> None:
+        """End a job where it is now: still here, or where it is done."""
+        if row["core"] is None and self._end(row["id"], "cancelled", None):
+            return
+        now = self._records.one("SELECT core FROM jobs WHERE id = ?", row["id"])
+        if now is not None and now["core"] is not None:
+            self._jobs.cancel(now["core"])
+
     def _again(self, row: sqlite3.Row) -> None:
         if row["core"] is not None:
             self._jobs.retry(row["core"])
         self._feed.change(row["id"], {"state": "queued", "error": None, "finished_at": None})
         if row["core"] is None:
-            self._waiting.put(row["id"])
+            self._waiting.put((row["id"], True))
 
-    def _end(self, job: str, state: str, problem: Problem | None) -> None:
+    def _end(self, job: str, state: str, problem: Problem | None) -> bool:
+        """End a job that is not where jobs are done; whether it was not."""
         error = None
         if problem is not None:
             error = {"code": problem.code, "message": problem.detail, "hint": problem.hint}
-        self._feed.change(job, {"state": state, "error": error, "finished_at": iso(time.time())})
+        end = {"state": state, "error": error, "finished_at": iso(time.time())}
+        return self._feed.change(job, end, only_unqueued=True)
 
 
 def unknown_job(job: str) -> Problem:

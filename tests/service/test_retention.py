@@ -67,3 +67,21 @@ def test_folders_that_nobody_knows_go(app: FastAPI) -> None:
         (folder / "file").write_text("x")
     house.retention.clean()
     assert list(house.work.folder.iterdir()) == list((house.settings.data / "cache").iterdir()) == []
+
+
+@pytest.mark.parametrize("where", ["results", "cache"])
+def test_the_folder_of_what_is_made_meanwhile_stays(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    house = app.state.house
+    folder = house.settings.data / where / "new"
+    read = house.records.all
+
+    def slow(query: str, *values: object) -> object:
+        rows = read(query, *values)
+        folder.mkdir()
+        return rows
+
+    monkeypatch.setattr(house.records, "all", slow)
+    (house.work.sweep if where == "results" else house.retention._sweep_cache)()
+    assert folder.is_dir()
