@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import httpx
 
+from mastering.client.names import file_names
 from mastering.client.sending import Sending
 from mastering.client.transport import API, Transport, error_of
 from mastering.client.values import Job, Result, ServiceError, Song, read
@@ -179,6 +180,8 @@ class Tonmeister:
     ) -> list[Path]:
         """Write a job's results below a folder, under their own names; each is checked by its digest.
 
+        Those of a batch have their song's name in front, as each of its jobs uses the same ones.
+
         Args:
             job: one that is done.
             folder: made if it is not there.
@@ -189,8 +192,11 @@ class Tonmeister:
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        chosen = [result for result in self.job(job).results if result.role in roles]
-        return [self._fetch(result, folder / Path(result.name).name) for result in chosen]
+        known = self.job(job)
+        chosen = [result for result in known.results if result.role in roles]
+        titles = [self._title(result) if known.kind == "batch" else "" for result in chosen]
+        names = file_names([(title, result.name) for title, result in zip(titles, chosen, strict=True)])
+        return [self._fetch(result, folder / name) for result, name in zip(chosen, names, strict=True)]
 
     def report(self, job: JobLike) -> dict[str, Any]:
         """What was measured and done."""
@@ -214,6 +220,17 @@ class Tonmeister:
         """The address of a link that shows a job to whoever has it."""
         made = self._transport.json("POST", "/shares", json={"job": _id(job)})
         return str(self._transport.http.base_url.join(made["url"]))
+
+    def _title(self, result: Result) -> str:
+        """What the song of a result is called; its id if it was deleted."""
+        if result.song is None:
+            return ""
+        try:
+            return self.song(result.song).name
+        except ServiceError as error:
+            if error.status != 404:
+                raise
+            return result.song
 
     def _heard(self, job: JobLike) -> Iterator[Job | None]:
         """What the stream of a job's events brings; None for a sign of life."""

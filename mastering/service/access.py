@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import Depends, Header, Query, Request
@@ -104,7 +105,9 @@ def read_cursor(cursor: str | None) -> tuple[float, str] | None:
         return None
     try:
         time_s, item = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
-        return float(time_s), str(item)
+        if not re.fullmatch("[0-9a-f]{24}", item):
+            raise ValueError("no id")
+        return float(time_s), item
     except (ValueError, TypeError, binascii.Error, UnicodeError):
         raise Problem(
             422, "cursor", "this is no cursor", hint="Take `next_cursor` of the page before.", field="cursor"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from mastering.chain import EqBand
 from mastering.jobspec import MasterJob
@@ -39,7 +40,27 @@ _DELIVERY, _JOB, _BAND = ranges(DeliverySpec), ranges(MasterJob), ranges(EqBand)
 SongId: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{24}$", examples=["0f1e2d3c4b5a69788796a5b4"])]
 JobId: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{24}$", examples=["5f0c1d2e3b4a59687786a5b4"])]
 Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=120)]
-Document: TypeAlias = dict[str, Any]
+
+
+def _storable(document: dict[str, Any]) -> dict[str, Any]:
+    """Refuse texts that are none, such as half of a surrogate pair, and what no parser would read again."""
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError) as error:
+        fault = "has text that is no Unicode" if isinstance(error, UnicodeError) else "is nested too deeply"
+        raise ValueError(f"the document {fault}") from None
+    return document
+
+
+Document: TypeAlias = Annotated[dict[str, Any], AfterValidator(_storable)]
+Webhook: TypeAlias = Annotated[
+    str,
+    Field(
+        max_length=2_000,
+        description="URL that is told when the job has ended: https, public, and signed by the service.",
+        examples=["https://studio.example.org/hooks/tonmeister"],
+    ),
+]
 Songs: TypeAlias = Annotated[list[SongId], Field(min_length=1, max_length=100)]
 
 
@@ -98,9 +119,7 @@ class _Mastering(Body):
     style: Name | None = Field(default=None, examples=["balanced"])
     target: Name | None = Field(default=None, examples=["spotify"])
     options: MasterOptions = MasterOptions()
-    webhook: Annotated[str, Field(max_length=2_000)] | None = Field(
-        default=None, description="Name of a receiver that the service's settings know."
-    )
+    webhook: Webhook | None = None
 
 
 class MasterBody(_Mastering):
@@ -131,7 +150,7 @@ class ApplyBody(Body):
     song: SongId
     recipe: Document = Field(description="A recipe, or a chain.")
     delivery: DeliveryOptions = DeliveryOptions()
-    webhook: Annotated[str, Field(max_length=2_000)] | None = None
+    webhook: Webhook | None = None
 
 
 class StemsBody(Body):
@@ -146,7 +165,7 @@ class StemsBody(Body):
     container: Container = "wav"
     bit_depth: Literal[16, 24, 32] = 24
     residual: bool = False
-    webhook: Annotated[str, Field(max_length=2_000)] | None = None
+    webhook: Webhook | None = None
 
 
 class StemLevel(Body):
@@ -170,7 +189,7 @@ class RemixBody(Body):
     keep_loudness: bool = False
     container: Container = "wav"
     bit_depth: Literal[16, 24, 32] = 24
-    webhook: Annotated[str, Field(max_length=2_000)] | None = None
+    webhook: Webhook | None = None
 
 
 JobBody: TypeAlias = Annotated[

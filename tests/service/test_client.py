@@ -127,3 +127,34 @@ def test_events_are_taken_up_again() -> None:
         states = [job.state for job in client.events("5f0c")]
     assert states == ["running", "done"]
     assert asked == [None, "4"]
+
+
+def test_the_files_of_a_batch_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    contents = {"a": b"first" * 100, "b": b"second" * 100, "c": b"third" * 100}
+    titles = {"a": "../Ä song.wav", "b": "ä song.flac"}
+    results = [
+        {
+            **_JOB["results"][0],  # type: ignore[index,dict-item]
+            "url": f"/api/v1/jobs/{song}/results/master.wav",
+            "song": song,
+            "size_bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+        for song, content in contents.items()
+    ]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("master.wav"):
+            return httpx.Response(200, content=contents[request.url.path.split("/")[4]])
+        if "/songs/" in request.url.path:
+            song = request.url.path.rpartition("/")[2]
+            known = {"id": song, "sha256": "", "size_bytes": 1, "duration_s": 1.0}
+            known |= {"sample_rate_hz": 1, "channels": 1}
+            return httpx.Response(200 if song in titles else 404, json={**known, "name": titles.get(song)})
+        return httpx.Response(200, json={**_JOB, "kind": "batch", "results": results})
+
+    with desk(answer) as client:
+        paths = client.download("5f0c", tmp_path / "folder")
+    assert [path.name for path in paths] == ["Ä song.master.wav", "ä song (2).master.wav", "c.master.wav"]
+    assert [path.read_bytes() for path in paths] == list(contents.values())
+    assert {path.parent for path in paths} == {tmp_path / "folder"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,16 @@ def test_a_recipe_of_any_depth_is_answered(client: TestClient, song: str) -> Non
     assert answer.status_code in (400, 422)
 
 
+@pytest.mark.parametrize("recipe", ['{"name": "\\ud800"}', '{"a": [{"\\udfff": 1}]}'])
+def test_a_recipe_that_is_no_text_is_refused(client: TestClient, song: str, recipe: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    body = f'{{"kind": "apply", "song": "{song}", "recipe": {recipe}}}'
+    for path, text in (("jobs", body), ("recipes/validate", f'{{"recipe": {recipe}}}')):
+        answer = client.post(f"/api/v1/{path}", content=text, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid"), answer.text
+        assert "no Unicode" in answer.json()["detail"]
+
+
 def test_lists_come_in_pages(client: TestClient, song: str) -> None:
     made = [
         submit(client, kind="master", song=song, options={"amount_percent": float(n)}).json()["id"]
@@ -141,7 +152,8 @@ def test_lists_come_in_pages(client: TestClient, song: str) -> None:
     assert seen == made[::-1]
     assert client.get("/api/v1/jobs", params={"state": "done"}).json()["items"] == []
     assert len(client.get("/api/v1/jobs", params={"kind": ["master", "stems"]}).json()["items"]) == 5
-    for wrong in ("x", "W10=", "bnVsbA=="):
+    lone = base64.urlsafe_b64encode(b'[1.0, "\\ud800"]').decode()
+    for wrong in ("x", "W10=", "bnVsbA==", lone):
         assert client.get("/api/v1/jobs", params={"cursor": wrong}).json()["code"] == "cursor"
 
 
