@@ -69,6 +69,9 @@ class Hooks:
             document: of the job, ended. Its `finished_at` tells one end from the next, after another try.
         """
         if self._outbox is None:
+            _log.warning(
+                "nobody is told of an end: the service has no secret any more", extra={"job": document["id"]}
+            )
             return
         job, state = document["id"], document["state"]
         moment = "".join(filter(str.isdecimal, document["finished_at"] or ""))

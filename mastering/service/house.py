@@ -29,6 +29,7 @@ from mastering.service.ports import NewWorkshop
 from mastering.service.problems import problem_of
 from mastering.service.records import Records
 from mastering.service.retention import Retention
+from mastering.service.room import Room
 from mastering.service.rooms import Rooms
 from mastering.service.settings import Settings
 from mastering.service.shares import Shares
@@ -70,13 +71,14 @@ class House:
         self._refuse_open()
         self.jobs = Jobs(Place.of(settings.database or str(data / "jobs"), folder=data / "jobs"), kinds=kinds)
         self.songs = Songs(self.records, data / "songs")
-        self.uploads = Uploads(self.records, self.songs, data / "uploads", settings)
+        room = Room(self.records, data, settings)
+        self.uploads = Uploads(self.records, self.songs, data / "uploads", settings, room)
         self.hooks = Hooks(settings, data / "webhooks.sqlite")
         self.feed = Feed(self.records, self.jobs, self.hooks, songs=data / "songs", results=data / "results")
         self.plugins = AllowedPlugins(self.records)
         self.workshop = workshop(self.plugins.policy)
         self.work = Work(
-            self.records, self.songs, self.jobs, self.workshop, data / "results", self.feed, self.hooks
+            self.records, self.songs, self.jobs, self.workshop, data / "results", self.feed, self.hooks, room
         )
         self.desk = Desk()
         self.rooms = Rooms(self.desk, data / "cache")

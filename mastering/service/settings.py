@@ -126,7 +126,7 @@ class Settings:
             own.add(
                 f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
             )
-        return frozenset(own)
+        return frozenset(own | {_as_browsers_say(origin) for origin in own})
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -137,6 +137,12 @@ class Settings:
     def is_https(self) -> bool:
         """Whether browsers reach it by https, through a proxy."""
         return any(url.startswith("https://") for url in self.public_urls)
+
+
+def _as_browsers_say(origin: str) -> str:
+    """An origin without the port that its scheme means."""
+    scheme, _, host = origin.partition("://")
+    return f"{scheme}://{host.removesuffix({'http': ':80', 'https': ':443'}[scheme])}"
 
 
 def read_settings(

@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import os
 import secrets
-import shutil
 import sqlite3
 import threading
 import time
@@ -26,6 +25,7 @@ from mastering.service.keys import Caller
 from mastering.service.pace import Pace
 from mastering.service.problems import Problem
 from mastering.service.records import Records
+from mastering.service.room import Room
 from mastering.service.settings import Settings
 from mastering.service.songs import Song, Songs, song_id, stored_name
 
@@ -72,9 +72,11 @@ class Uploads:
         songs: where they go.
         folder: of what has arrived.
         settings: limits.
+        room: for them.
     """
 
-    def __init__(self, records: Records, songs: Songs, folder: Path, settings: Settings) -> None:
+    def __init__(self, records: Records, songs: Songs, folder: Path, settings: Settings, room: Room) -> None:
+        self._room = room
         self._records, self._songs, self._folder, self._settings = records, songs, folder, settings
         self._busy: dict[str, str] = {}
         self._digests: dict[str, _Digest] = {}
@@ -299,35 +301,23 @@ class Uploads:
                 hint="Send a flac instead of a wav, or a part of it.",
                 headers={"Tus-Max-Size": str(settings.max_upload_mb * _MB)},
             )
-        count, used_bytes, coming_bytes = self._held(caller.owner)
+        count = self._count(caller.owner)
         if count >= settings.max_songs:
             raise Problem(
                 403, "too_many_songs", f"you have {count} songs; more are not kept", hint="Delete some first."
             )
-        if used_bytes + coming_bytes + length_bytes > settings.quota_mb * _MB:
-            raise Problem(
-                403,
-                "quota",
-                f"your files would be more than {settings.quota_mb} MB",
-                hint="Delete some first.",
-            )
-        if shutil.disk_usage(self._folder).free - length_bytes < settings.min_free_mb * _MB:
-            raise Problem(
-                507, "disk_full", "the service's disk has no room for this file", hint="Try again later."
-            )
+        self._room.check(caller.owner, length_bytes)
 
-    def _held(self, owner: str) -> tuple[int, int, int]:
-        """Songs, bytes of songs and results, and bytes that are announced, of an owner."""
+    def _count(self, owner: str) -> int:
+        """Songs of an owner, and those that are announced."""
         row = self._records.one(
-            "SELECT (SELECT count(*) FROM songs WHERE owner = ?), "
-            "(SELECT coalesce(sum(size_bytes), 0) FROM songs WHERE owner = ?) + "
-            "(SELECT coalesce(sum(size_bytes), 0) FROM jobs WHERE owner = ?), "
-            "(SELECT coalesce(sum(length_bytes), 0) FROM uploads WHERE owner = ? AND song IS NULL), "
+            "SELECT (SELECT count(*) FROM songs WHERE owner = ?) + "
             "(SELECT count(*) FROM uploads WHERE owner = ? AND song IS NULL)",
-            *[owner] * 5,
+            owner,
+            owner,
         )
         assert row is not None
-        return row[0] + row[3], row[1], row[2]
+        return int(row[0])
 
     def _write(self, upload: Upload, file: Any, block: bytes, own: Any) -> None:
         view = memoryview(block)

@@ -26,6 +26,7 @@ from mastering.service.keys import Caller
 from mastering.service.ports import Workshop
 from mastering.service.problems import Problem, problem_of
 from mastering.service.records import Records
+from mastering.service.room import Room
 from mastering.service.songs import Songs
 from mastering.service.times import iso
 from mastering.service.wishes import AnyBody, Wish, Wishes, work_of
@@ -46,6 +47,7 @@ class Work:
         folder: of their results.
         feed: is told of changes.
         hooks: which addresses may be told of a job.
+        room: for what jobs write.
     """
 
     def __init__(
@@ -57,10 +59,11 @@ class Work:
         folder: Path,
         feed: Feed,
         hooks: Hooks,
+        room: Room,
     ) -> None:
         self._records, self._songs, self._jobs = records, songs, jobs
         self._wishes = Wishes(songs, workshop, folder, hooks.check)
-        self.folder, self._feed = folder, feed
+        self.folder, self._feed, self._room = folder, feed, room
         self._waiting: queue.SimpleQueue[tuple[str, bool] | None] = queue.SimpleQueue()
         self._queueing = threading.Thread(target=self._queue_all, daemon=True, name="queueing")
 
@@ -90,21 +93,22 @@ class Work:
             the job, and whether it is new.
 
         Raises:
-            Problem: unknown songs, a key that was used for another wish.
+            Problem: unknown songs, a key that was used for another wish, no room for what would be written
+                (taken to be as large as the songs are).
             TonmeisterError: a wish that cannot be fulfilled.
         """
         songs, references = self._wishes.material(caller, body)
         work = work_of(body, songs, references)
         known = self._known(caller, work, key)
+        if known is not None and key is not None:
+            self._remember(caller, key, work, known["id"])
+            known = self._known(caller, work, key)
         if known is not None:
             return known, False
+        self._room.check(caller.owner, sum(song.size_bytes for song in songs))
         new = self._wishes.wish(body, songs, references)
-        try:
-            self._record(caller, new, key)
-        except sqlite3.IntegrityError:  # the same key came in at the same moment
-            known = self._known(caller, work, key)
-            if known is None:
-                raise
+        known = self._record(caller, new, key)
+        if known is not None:
             return known, False
         self._songs.used([song.id for song in (*songs, *references)])
         for each in new.children or (new,):
@@ -275,16 +279,28 @@ class Work:
         )
         return documents.document_of(row) if row is not None else None
 
-    def _record(self, caller: Caller, new: Wish, key: str | None) -> None:
+    def _remember(self, caller: Caller, key: str, work: str, job: str) -> None:
+        """A key stands for a job that was there already, if it is still there and the key is new."""
+        with self._records.write() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO idempotency SELECT ?, ?, ?, id, ? FROM jobs WHERE id = ?",
+                (caller.owner, key, work, time.time(), job),
+            )
+
+    def _record(self, caller: Caller, new: Wish, key: str | None) -> dict[str, Any] | None:
+        """Record a wish, unless the same came in at the same moment: then that one's job."""
         now_s = time.time()
         with self._records.write() as connection:
-            for each in (new, *new.children):
+            known = self._known(caller, new.work, key)  # nobody else writes now
+            for each in (new, *new.children) if known is None else ():
                 self._insert(connection, caller, each, now_s)
             if key is not None:
+                job = new.id if known is None else known["id"]
                 connection.execute(
-                    "INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)",
-                    (caller.owner, key, new.work, new.id, now_s),
+                    "INSERT OR IGNORE INTO idempotency VALUES (?, ?, ?, ?, ?)",
+                    (caller.owner, key, new.work, job, now_s),
                 )
+        return known
 
     def _insert(self, connection: sqlite3.Connection, caller: Caller, new: Wish, now_s: float) -> None:
         document = documents.at_start(

@@ -11,6 +11,7 @@ import httpx
 import pytest
 import soundfile
 import standardwebhooks
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from mastering.client import Tonmeister
@@ -71,3 +72,14 @@ def test_the_end_of_a_job_is_told_also_by_the_next_service(
 def test_addresses_that_nobody_is_told_at(client: TestClient, song: str, url: str) -> None:
     answer = client.post("/api/v1/jobs", json={"kind": "master", "song": song, "webhook": url})
     assert (answer.status_code, answer.json()["field"]) == (422, "webhook")
+
+
+def test_an_end_that_nobody_can_be_told_of_is_logged(
+    app: FastAPI, client: TestClient, song: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = client.post("/api/v1/jobs", json={"kind": "master", "song": song}).json()["id"]
+    with app.state.house.records.write() as connection:  # taken in while there was a secret
+        connection.execute("UPDATE jobs SET body = json_set(body, '$.webhook', 'https://a.example/')")
+    with caplog.at_level("WARNING", "tonmeister.webhooks"):
+        client.post(f"/api/v1/jobs/{job}/cancel")
+    assert [(record.levelname, record.__dict__["job"]) for record in caplog.records] == [("WARNING", job)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -217,3 +218,74 @@ def test_about_tells_what_is_allowed(client: TestClient) -> None:
     assert targets["spotify"]["integrated_lufs"] == -14.0
     assert client.get("/api/v1/plugins").json()["allowed"] is False
     assert URL.endswith("8440")
+
+
+def test_the_same_wish_at_the_same_moment_is_one_job(
+    app: FastAPI, client: TestClient, song: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wishes = app.state.house.work._wishes
+    make, ids = wishes.wish, []
+
+    def late(*given: Any) -> Any:
+        if not ids:
+            ids.append("")
+            ids.append(submit(client, kind="master", song=song).json()["id"])
+        return make(*given)
+
+    monkeypatch.setattr(wishes, "wish", late)
+    answer = client.post(
+        "/api/v1/jobs", json={"kind": "master", "song": song}, headers={"Idempotency-Key": "k"}
+    )
+    assert (answer.status_code, answer.json()["id"]) == (200, ids[1])
+    other = {"kind": "master", "song": song, "style": "warm"}
+    again = client.post("/api/v1/jobs", json=other, headers={"Idempotency-Key": "k"})
+    assert again.json()["code"] == "idempotency_key"
+
+
+def test_a_key_also_stands_for_a_job_that_was_there(client: TestClient, song: str) -> None:
+    body, headers = {"kind": "master", "song": song}, {"Idempotency-Key": "k"}
+    first = submit(client, **body).json()["id"]
+    assert client.post("/api/v1/jobs", json=body, headers=headers).json()["id"] == first
+    client.post(f"/api/v1/jobs/{first}/cancel")
+    again = client.post("/api/v1/jobs", json=body, headers=headers).json()
+    assert (again["id"], again["state"]) == (first, "cancelled")
+    answer = client.post("/api/v1/jobs", json={**body, "style": "warm"}, headers=headers)
+    assert answer.json()["code"] == "idempotency_key"
+
+
+def test_jobs_need_room_too(
+    app: FastAPI, client: TestClient, song: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = app.state.house
+    known = submit(client, kind="master", song=song).json()["id"]
+    most_bytes = house.settings.quota_mb * 10**6
+    with house.records.write() as connection:
+        connection.execute("UPDATE jobs SET size_bytes = ?", (most_bytes,))
+    other = {"kind": "master", "song": song, "style": "warm"}
+    answer = submit(client, **other)
+    assert (answer.status_code, answer.json()["code"]) == (403, "quota")
+    assert submit(client, kind="master", song=song).json()["id"] == known  # needs no more room
+    with house.records.write() as connection:  # the results of a batch are those of its jobs
+        connection.execute("UPDATE jobs SET kind = 'batch'")
+    assert submit(client, **other).status_code == 201
+    full = type("Usage", (), {"free": 1})
+    monkeypatch.setattr("mastering.service.room.shutil.disk_usage", lambda _: full)
+    answer = submit(client, kind="master", song=song, style="bright")
+    assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
+
+
+@pytest.mark.parametrize("ahead", [0, 5])
+def test_the_events_of_an_ended_job_end_for_whoever_has_heard_of_it(
+    app: FastAPI, client: TestClient, song: str, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    house = app.state.house
+    job = submit(client, kind="master", song=song).json()["id"]
+    client.post(f"/api/v1/jobs/{job}/cancel")
+    monkeypatch.setattr("mastering.service.routes.events._PING_S", 0.1)
+    patience = threading.Timer(5.0, house.stopping.set)
+    patience.start()
+    last = {"Last-Event-ID": str(house.feed.last() + ahead)}
+    answer = client.get(f"/api/v1/jobs/{job}/events", headers=last)
+    patience.cancel()
+    assert not house.stopping.is_set()
+    assert '"state": "cancelled"' in answer.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,23 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
         ({"host": "0.0.0.0", "public_urls": ("https://Desk.Example",)}, {"desk.example"}, False),
         ({"host": "0.0.0.0"}, set(), False),
         ({"host": "192.0.2.7", "port": 9}, {"192.0.2.7:9"}, False),
+        ({"host": "192.0.2.7", "port": 80}, {"192.0.2.7:80", "192.0.2.7"}, False),
+        (
+            {"host": "0.0.0.0", "public_urls": ("https://a.example:443",)},
+            {"a.example:443", "a.example"},
+            False,
+        ),
+        ({"host": "0.0.0.0", "public_urls": ("https://a.example:80",)}, {"a.example:80"}, False),
     ],
 )
 def test_names_follow_from_the_address(given: dict[str, Any], hosts: set[str], private: bool) -> None:
     settings = Settings(**given)
     assert settings.hosts == hosts
     assert settings.is_private is private
+
+
+def test_the_unit_names_settings_that_there_are() -> None:
+    unit = (Path(__file__).resolve().parents[2] / "tools/serve/tonmeister.service").read_text("utf-8")
+    named = {name.lower() for name in re.findall(r"TONMEISTER_SERVE_([A-Z_]+)=", unit)}
+    assert named == {"data", "log", "webhook_secret_file"}
+    assert named <= set(Settings.__dataclass_fields__)

@@ -257,7 +257,9 @@ async def _crawling() -> AsyncIterator[bytes]:
 def test_an_upload_that_stands_still_is_ended_and_kept(app: FastAPI, tmp_path: Path) -> None:
     house = app.state.house
     settings = Settings(data=tmp_path, upload_idle_s=0.1)
-    uploads = Uploads(house.records, house.songs, house.settings.data / "uploads", settings)
+    uploads = Uploads(
+        house.records, house.songs, house.settings.data / "uploads", settings, house.uploads._room
+    )
     upload = uploads.create(LOCAL, "slow.wav", 100)
     with pytest.raises(Problem, match="nothing arrived") as caught:
         asyncio.run(uploads.receive(upload, _crawling()))

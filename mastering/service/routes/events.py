@@ -41,7 +41,10 @@ async def job_events(
 ) -> StreamingResponse:
     """One job as it is now and whenever it changes; the stream ends with the job."""
     row = await run_in_threadpool(house.work.row, caller, job)
-    return _stream(house, _number(last_event_id), owner=row["owner"], job=job)
+    known: int = row["seq"]
+    if row["state"] in ENDED:  # nothing comes after the end: whoever asks then hears it again
+        known -= 1
+    return _stream(house, min(_number(last_event_id), known), owner=row["owner"], job=job)
 
 
 @router.get("/events", response_class=StreamingResponse, responses={**_STREAM, **problems()})
