@@ -209,7 +209,7 @@ class Feed:
         children = connection.execute(
             "SELECT document FROM jobs WHERE parent = ? ORDER BY rowid", (batch,)
         ).fetchall()
-        if row is None or not children:
+        if row is None:
             return False
         return self._write(connection, row, documents.joined([documents.document_of(c) for c in children]))
 
@@ -316,7 +316,11 @@ class Feed:
 
 
 _ROW = "SELECT id, owner, parent, core, state, body, document FROM jobs"
-_BATCHES = "SELECT id, owner FROM jobs WHERE kind = 'batch' AND state IN ('queued', 'running')"
+_BATCHES = (
+    "SELECT id, owner FROM jobs AS batch WHERE kind = 'batch' AND state IN ('queued', 'running') AND NOT EXISTS "
+    "(SELECT 1 FROM jobs WHERE parent = batch.id AND state IN ('queued', 'running'))"
+)
+"""Those whose jobs have all ended: of the others the next change of a job is soon enough."""
 _FORGOTTEN = {
     "state": "failed",
     "error": {

@@ -57,7 +57,7 @@ Webhook: TypeAlias = Annotated[
     str,
     Field(
         max_length=2_000,
-        description="URL that is told when the job has ended: https, public, and signed by the service.",
+        description="URL that is told when the job has ended: https, and of a public address.",
         examples=["https://studio.example.org/hooks/tonmeister"],
     ),
 ]

@@ -83,6 +83,14 @@ def test_a_batch_that_was_left_behind_ends_and_tells_once(house: House, tmp_path
     assert told(house) == 1
 
 
+def test_a_batch_whose_jobs_are_gone_ends(house: House, tmp_path: Path) -> None:
+    batch = ask(house, "", kind="batch", songs=uploaded(house, tmp_path))["id"]
+    with house.records.write() as connection:
+        connection.execute("DELETE FROM jobs WHERE parent = ?", (batch,))
+    look(house)
+    assert row(house, batch)["state"] == "done"
+
+
 def test_a_batch_ends_in_the_transaction_of_its_last_job(house: House, tmp_path: Path) -> None:
     batch = ask(house, "", kind="batch", songs=uploaded(house, tmp_path, 2), webhook=_NOBODY)
     end(house, batch["jobs"][0], "2026-01-01T00:00:01.000Z", "done")
