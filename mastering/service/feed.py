@@ -317,8 +317,8 @@ class Feed:
 
 _ROW = "SELECT id, owner, parent, core, state, body, document FROM jobs"
 _BATCHES = (
-    "SELECT id, owner FROM jobs AS batch WHERE kind = 'batch' AND state IN ('queued', 'running') AND NOT EXISTS "
-    "(SELECT 1 FROM jobs WHERE parent = batch.id AND state IN ('queued', 'running'))"
+    "SELECT id, owner FROM jobs AS batch WHERE kind = 'batch' AND state IN ('queued', 'running') "
+    "AND NOT EXISTS (SELECT 1 FROM jobs WHERE parent = batch.id AND state IN ('queued', 'running'))"
 )
 """Those whose jobs have all ended: of the others the next change of a job is soon enough."""
 _FORGOTTEN = {
