@@ -19,14 +19,12 @@ class Guest:
 
     Args:
         host: in whose name he looks.
-        job: that he came for.
-        jobs: all he sees: it, and those of a batch.
+        job: all he sees, with its songs.
         songs: that he may hear.
     """
 
     host: Caller
     job: str
-    jobs: frozenset[str]
     songs: frozenset[str]
 
     def check_job(self, job: str) -> None:
@@ -35,7 +33,7 @@ class Guest:
         Raises:
             Problem: it is another one.
         """
-        if job not in self.jobs:
+        if job != self.job:
             raise _nothing()
 
     def check_song(self, song: str) -> None:
@@ -95,12 +93,10 @@ class Shares:
         )
         if row is None:
             raise unknown_link()
-        jobs = self._records.all("SELECT id FROM jobs WHERE id = ? OR parent = ?", row["id"], row["id"])
         songs = self._records.all("SELECT song FROM job_songs WHERE job = ?", row["id"])
         return Guest(
             host=Caller(owner=row["owner"], role="submit"),
             job=row["id"],
-            jobs=frozenset(job["id"] for job in jobs),
             songs=frozenset(song["song"] for song in songs),
         )
 

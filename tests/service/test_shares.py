@@ -18,12 +18,6 @@ from tests.service.conftest import URL, upload
 def finished(app: FastAPI, client: TestClient, song: str) -> str:
     """A job that is done, with one result, though nobody worked on it."""
     job = str(client.post("/api/v1/jobs", json={"kind": "master", "song": song}).json()["id"])
-    done(app, client, job, song)
-    return job
-
-
-def done(app: FastAPI, client: TestClient, job: str, song: str) -> None:
-    """End a job with one result."""
     folder = app.state.house.work.folder / job
     folder.mkdir()
     (folder / "master.wav").write_bytes(client.get(f"/api/v1/songs/{song}/audio").content)
@@ -38,6 +32,7 @@ def done(app: FastAPI, client: TestClient, job: str, song: str) -> None:
     app.state.house.feed.change(
         job, {"state": "done", "results": [result]}, outcome=json.dumps({"results": []})
     )
+    return job
 
 
 @pytest.fixture
@@ -116,14 +111,8 @@ def test_a_link_to_a_job_that_is_gone_is_gone(client: TestClient, link: str, job
     assert client.get(f"{link}/about").status_code == 404
 
 
-def test_a_link_to_a_batch_shows_its_jobs(app: FastAPI, client: TestClient, song: str) -> None:
+def test_a_batch_is_shared_job_by_job(client: TestClient, song: str) -> None:
     batch = client.post("/api/v1/jobs", json={"kind": "batch", "songs": [song]}).json()
-    alone = client.post("/api/v1/jobs", json={"kind": "master", "song": song, "style": "warm"}).json()["id"]
-    done(app, client, batch["jobs"][0], song)
-    token = client.post("/api/v1/shares", json={"job": batch["id"]}).json()["token"]
-    link = f"/api/v1/shared/{token}"
-    (result,) = client.get(f"{link}/jobs/{batch['id']}").json()["results"]
-    assert result["url"] == f"{link}/jobs/{batch['jobs'][0]}/results/master.wav"
-    assert client.get(result["url"], headers={"Range": "bytes=0-3"}).content == b"RIFF"
-    assert client.get(f"{link}/jobs/{batch['jobs'][0]}").json()["state"] == "done"
-    assert client.get(f"{link}/jobs/{alone}").status_code == 404
+    refused = client.post("/api/v1/shares", json={"job": batch["id"]})
+    assert (refused.status_code, refused.json()["code"]) == (422, "share_batch")
+    assert client.post("/api/v1/shares", json={"job": batch["jobs"][0]}).status_code == 201

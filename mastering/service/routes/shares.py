@@ -14,6 +14,7 @@ from mastering.service.answers import About, Analysis, GainReduction, Job, Peaks
 from mastering.service.documents import API
 from mastering.service.files import FILE
 from mastering.service.models import ShareBody
+from mastering.service.problems import Problem
 from mastering.service.routes import media, results
 from mastering.service.routes.about import describe_service
 from mastering.service.routes.jobs import JobPath
@@ -34,6 +35,14 @@ router = APIRouter(prefix=API, tags=["sharing"])
 def share(house: TheHouse, caller: Asking, body: ShareBody) -> Any:
     """Make a link that shows a job to whoever has it."""
     row = house.work.row(caller, body.job)
+    if row["kind"] == "batch":
+        raise Problem(
+            422,
+            "share_batch",
+            "a link shows one job, and a batch is several",
+            hint="Make a link for each of the batch's `jobs`.",
+            field="job",
+        )
     token, expires_s = house.shares.add(row["owner"], row["id"])
     return {"url": f"/s/{token}", "token": token, "expires_at": iso(expires_s)}
 
