@@ -38,8 +38,13 @@ def test_ratios_are_of_medians() -> None:
     def runs(*work_s: float) -> list[object]:
         return [jobs_speed.Batch(start_s=5.0, work_s=one, busy_percent=90.0) for one in work_s]
 
-    batches = {("local", 1): runs(40.0, 44.0, 48.0), ("local", 2): runs(20.0, 22.0, 90.0)}
-    assert jobs_speed.ratios(batches) == ["Two workers do 2.00 times what one does."]
+    batches = {
+        ("local, on one core", 1): runs(40.0, 44.0, 48.0),
+        ("local", 1): runs(33.0),
+        ("local", 2): runs(20.0, 22.0, 90.0),
+    }
+    (text,) = jobs_speed.ratios(batches)
+    assert "2.00 times what one does on one core, and 1.50 times" in text
     batches["ray", 2] = runs(22.0, 24.2, 30.0)
     assert "Ray takes 1.10 times as long" in jobs_speed.ratios(batches)[1]
     assert "1.33 times with the start" in jobs_speed.ratios(batches)[1]

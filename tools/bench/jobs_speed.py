@@ -25,6 +25,10 @@ _SHORT_S = 5.0
 _SHORT_COUNT = 12
 
 
+_ONE_CORE = "local, on one core"
+"""Processes of this machine that share a core: what a second one is to be compared with."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """How long a batch took.
@@ -47,7 +51,7 @@ def speed(songs: int, repeats: int, executors: Sequence[str]) -> str:
         folder = Path(name)
         bare_ms, job_ms = overhead_ms(folder / "overhead")
         kind, sources = real_songs(songs, folder / "songs")
-        wanted = [("local", 1), *((executor, 2) for executor in executors)]
+        wanted = [(_ONE_CORE, 1), ("local", 1), *((executor, 2) for executor in executors)]
         batches: dict[tuple[str, int], list[Batch]] = {key: [] for key in wanted}
         for number in range(repeats):
             for executor, workers in wanted:
@@ -74,7 +78,11 @@ def ratios(batches: dict[tuple[str, int], list[Batch]]) -> list[str]:
 
     found = []
     if ("local", 2) in batches:
-        found.append(f"Two workers do {work_s('local', 1) / work_s('local', 2):.2f} times what one does.")
+        alone, both = work_s(_ONE_CORE, 1) / work_s("local", 2), work_s("local", 1) / work_s("local", 2)
+        found.append(
+            f"Two workers on two cores do {alone:.2f} times what one does on one core, and {both:.2f} times what "
+            "one does with both cores for its decoder and its threads."
+        )
     if {("local", 2), ("ray", 2)} <= batches.keys():
         whole_s = work_s("ray", 2) + _median(batches["ray", 2], "start_s")
         found.append(
@@ -91,7 +99,7 @@ def _median(runs: Sequence[Batch], name: str) -> float:
 def batch(executor: str, workers: int, sources: Sequence[Path], folder: Path) -> Batch:
     """Master the sources as jobs, in an empty folder."""
     started_s = time.perf_counter()
-    with _working(executor, workers, folder) as jobs:
+    with _cores(executor), _working(executor, workers, folder) as jobs:
         tasks = [task(source, folder / "out" / f"{source.stem}.wav") for source in sources]
         ready_s, busy_s = time.perf_counter(), _busy_s()
         done = jobs.wait([job.id for job in jobs.submit_all(tasks)])
@@ -104,12 +112,28 @@ def batch(executor: str, workers: int, sources: Sequence[Path], folder: Path) ->
 
 
 @contextmanager
+def _cores(executor: str) -> Iterator[None]:
+    """While this is open this process and those it starts have one core, if that is what is measured."""
+    if executor != _ONE_CORE or not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
 def _working(executor: str, workers: int, folder: Path) -> Iterator[Jobs]:
     place = Place.of(str(folder / "jobs"))
     made: Executor
     with (
         Jobs(place, kinds=KINDS) as jobs,
-        opened_executor(executor, None, {"short": workers, "long": 1}, place) as made,
+        opened_executor(
+            "ray" if executor == "ray" else "local", None, {"short": workers, "long": 1}, place
+        ) as made,
         jobs.running(executor=made),
     ):
         yield jobs
