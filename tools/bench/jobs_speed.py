@@ -80,8 +80,8 @@ def ratios(batches: dict[tuple[str, int], list[Batch]]) -> list[str]:
     if ("local", 2) in batches:
         alone, both = work_s(_ONE_CORE, 1) / work_s("local", 2), work_s("local", 1) / work_s("local", 2)
         found.append(
-            f"Two workers on two cores do {alone:.2f} times what one does on one core, and {both:.2f} times what "
-            "one does with both cores for its decoder and its threads."
+            f"Two workers on two cores do {alone:.2f} times what one does on one core, and {both:.2f} times "
+            "what one does with both cores for its decoder and its threads."
         )
     if {("local", 2), ("ray", 2)} <= batches.keys():
         whole_s = work_s("ray", 2) + _median(batches["ray", 2], "start_s")
@@ -93,7 +93,7 @@ def ratios(batches: dict[tuple[str, int], list[Batch]]) -> list[str]:
 
 
 def _median(runs: Sequence[Batch], name: str) -> float:
-    return statistics.median(getattr(run, name) for run in runs)
+    return float(statistics.median(getattr(run, name) for run in runs))
 
 
 def batch(executor: str, workers: int, sources: Sequence[Path], folder: Path) -> Batch:
