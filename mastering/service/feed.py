@@ -163,14 +163,40 @@ class Feed:
             row = connection.execute(f"{_ROW} WHERE id = ?", (job,)).fetchone()
             if row is None or (only_unqueued and (row["core"] is not None or row["state"] != "queued")):
                 return False
-            changed = self._write(connection, row, fields, outcome)
-            if changed and row["parent"] is not None:
-                self._write_batch(connection, row["parent"])
-        if changed:
-            self.tell(row["owner"], job)
+            changed = self._write_with_batch(connection, row, fields, outcome)
+        self._tell_of(row if changed else None)
+        return True
+
+    def requeue(self, job: str) -> bool:
+        """A job that has failed or was cancelled is to be handed on again; whether it had."""
+        with self._records.write() as connection:
+            row = connection.execute(
+                f"{_ROW} WHERE id = ? AND state IN ('failed', 'cancelled')", (job,)
+            ).fetchone()
+            if row is not None:
+                connection.execute("UPDATE jobs SET core = NULL WHERE id = ?", (job,))
+                self._write_with_batch(connection, row, _QUEUED)
+        self._tell_of(row)
+        return row is not None
+
+    def _write_with_batch(
+        self,
+        connection: sqlite3.Connection,
+        row: sqlite3.Row,
+        fields: Mapping[str, Any],
+        outcome: str | None = None,
+    ) -> bool:
+        changed = self._write(connection, row, fields, outcome)
+        if changed and row["parent"] is not None:
+            self._write_batch(connection, row["parent"])
+        return changed
+
+    def _tell_of(self, row: sqlite3.Row | None) -> None:
+        """Those who wait are told of a job that has changed, and of its batch."""
+        if row is not None:
+            self.tell(row["owner"], row["id"])
             if row["parent"] is not None:
                 self.tell(row["owner"], row["parent"])
-        return True
 
     def _write(
         self,
@@ -321,6 +347,7 @@ _BATCHES = (
     "AND NOT EXISTS (SELECT 1 FROM jobs WHERE parent = batch.id AND state IN ('queued', 'running'))"
 )
 """Those whose jobs have all ended: of the others the next change of a job is soon enough."""
+_QUEUED = {"state": "queued", "error": None, "finished_at": None}
 _FORGOTTEN = {
     "state": "failed",
     "error": {

@@ -138,14 +138,14 @@ class House:
             self.jobs.running(executor=executor, limits=limits, finish_s=settings.finish_s),
         ):
             self.feed.start(loop)
-            self.work.start()
+            self.work.queueing.start()
             cleaning = threading.Thread(target=self._clean, daemon=True, name="cleaning")
             cleaning.start()
             try:
                 yield
             finally:
                 self.stopping.set()
-                self.work.stop()
+                self.work.queueing.stop()
                 cleaning.join(30.0)
         self.feed.stop()
 

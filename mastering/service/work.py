@@ -1,39 +1,29 @@
-"""Jobs of the service: whose they are, what was asked, where their files are.
-
-A wish is recorded first and queued then, by a thread of its own: asking takes no longer for a long song,
-and a service that is killed in between queues it at its next start.
-"""
+"""Jobs of the service: whose they are, what was asked, where their files are."""
 
 from __future__ import annotations
 
 import json
-import logging
-import queue
 import shutil
 import sqlite3
-import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mastering.codec import to_plain
 from mastering.jobs.service import Jobs
 from mastering.service import documents
 from mastering.service.feed import Feed
 from mastering.service.hooks import Hooks
 from mastering.service.keys import Caller
+from mastering.service.ledger import Ledger
 from mastering.service.ports import Workshop
-from mastering.service.problems import Problem, problem_of
+from mastering.service.problems import Problem
+from mastering.service.queueing import Queueing
 from mastering.service.records import Records
 from mastering.service.room import Room
 from mastering.service.songs import Songs
-from mastering.service.times import iso
 from mastering.service.wishes import AnyBody, Wish, Wishes, work_of
 
 __all__ = ["Work", "unknown_job"]
-
-_log = logging.getLogger("tonmeister.work")
 
 
 class Work:
@@ -64,22 +54,8 @@ class Work:
         self._records, self._songs, self._jobs = records, songs, jobs
         self._wishes = Wishes(songs, workshop, folder, hooks.check)
         self.folder, self._feed, self._room = folder, feed, room
-        self._waiting: queue.SimpleQueue[tuple[str, bool] | None] = queue.SimpleQueue()
-        self._queueing = threading.Thread(target=self._queue_all, daemon=True, name="queueing")
-
-    def start(self) -> None:
-        """Queue what was recorded and not queued."""
-        for row in self._records.all(
-            "SELECT id FROM jobs WHERE core IS NULL AND state = 'queued' AND kind != 'batch' "
-            "ORDER BY created_s"
-        ):
-            self._waiting.put((row["id"], False))
-        self._queueing.start()
-
-    def stop(self) -> None:
-        """End the queueing; what is not queued yet is at the next start."""
-        self._waiting.put(None)
-        self._queueing.join(30.0)
+        self._ledger = Ledger(records)
+        self.queueing = Queueing(records, jobs, folder, feed)
 
     def submit(self, caller: Caller, body: AnyBody, key: str | None = None) -> tuple[dict[str, Any], bool]:
         """Record a wish; the same wish of the same caller is the same job as long as that has not failed.
@@ -99,20 +75,20 @@ class Work:
         """
         songs, references = self._wishes.material(caller, body)
         work = work_of(body, songs, references)
-        known = self._known(caller, work, key)
+        known = self._ledger.known(caller, work, key)
         if known is not None and key is not None:
-            self._remember(caller, key, work, known["id"])
-            known = self._known(caller, work, key)
+            self._ledger.remember(caller, key, work, known["id"])
+            known = self._ledger.known(caller, work, key)
         if known is not None:
             return known, False
         self._room.check(caller.owner, sum(song.size_bytes for song in songs))
         new = self._wishes.wish(body, songs, references)
-        known = self._record(caller, new, key)
+        known = self._ledger.record(caller, new, key)
         if known is not None:
             return known, False
         self._songs.used([song.id for song in (*songs, *references)])
         for each in new.children or (new,):
-            self._waiting.put((each.id, False))
+            self.queueing.put(each.id)
         self._feed.tell(caller.owner, new.id)
         return self.get(caller, new.id), True
 
@@ -164,7 +140,7 @@ class Work:
         """End a job; one that has ended stays as it is."""
         for row in self._each(self.row(caller, job)):
             if row["kind"] != "batch":
-                self._cancel(row)
+                self.queueing.cancel(row)
         self._feed.look()
         return self.get(caller, job)
 
@@ -184,7 +160,7 @@ class Work:
             )
         for each in self._each(row):
             if each["kind"] != "batch" and each["state"] in ("failed", "cancelled"):
-                self._again(each)
+                self.queueing.again(each["id"])
         self._feed.look()
         return self.get(caller, job)
 
@@ -252,149 +228,9 @@ class Work:
             field="job",
         )
 
-    def _known(self, caller: Caller, work: str, key: str | None) -> dict[str, Any] | None:
-        """The job of the same wish, if there is one."""
-        if key is not None:
-            row = self._records.one(
-                "SELECT jobs.document, idempotency.work FROM idempotency "
-                "JOIN jobs ON jobs.id = idempotency.job WHERE idempotency.owner = ? AND idempotency.key = ?",
-                caller.owner,
-                key,
-            )
-            if row is not None and row["work"] != work:
-                raise Problem(
-                    409,
-                    "idempotency_key",
-                    "this Idempotency-Key was used for another request",
-                    hint="Use a new key for each request.",
-                    field="Idempotency-Key",
-                )
-            if row is not None:
-                return documents.document_of(row)
-        row = self._records.one(
-            "SELECT document FROM jobs WHERE owner = ? AND work = ? "
-            "AND state IN ('queued', 'running', 'done') ORDER BY created_s DESC LIMIT 1",
-            caller.owner,
-            work,
-        )
-        return documents.document_of(row) if row is not None else None
-
-    def _remember(self, caller: Caller, key: str, work: str, job: str) -> None:
-        """A key stands for a job that was there already, if it is still there and the key is new."""
-        with self._records.write() as connection:
-            connection.execute(
-                "INSERT OR IGNORE INTO idempotency SELECT ?, ?, ?, id, ? FROM jobs WHERE id = ?",
-                (caller.owner, key, work, time.time(), job),
-            )
-
-    def _record(self, caller: Caller, new: Wish, key: str | None) -> dict[str, Any] | None:
-        """Record a wish, unless the same came in at the same moment: then that one's job."""
-        now_s = time.time()
-        with self._records.write() as connection:
-            known = self._known(caller, new.work, key)  # nobody else writes now
-            for each in (new, *new.children) if known is None else ():
-                self._insert(connection, caller, each, now_s)
-            if key is not None:
-                job = new.id if known is None else known["id"]
-                connection.execute(
-                    "INSERT OR IGNORE INTO idempotency VALUES (?, ?, ?, ?, ?)",
-                    (caller.owner, key, new.work, job, now_s),
-                )
-        return known
-
-    def _insert(self, connection: sqlite3.Connection, caller: Caller, new: Wish, now_s: float) -> None:
-        document = documents.at_start(
-            new.id,
-            new.kind,
-            new.label,
-            songs=new.songs,
-            references=new.references,
-            request=json.loads(new.body),
-            created_s=now_s,
-        )
-        document["jobs"] = [child.id for child in new.children]
-        connection.execute(
-            "INSERT INTO jobs (id, owner, kind, work, parent, state, seq, created_s, used_s, body, task, "
-            "document) VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)",
-            (
-                new.id,
-                caller.owner,
-                new.kind,
-                new.work,
-                new.parent,
-                Records.next_seq(connection),
-                now_s,
-                now_s,
-                new.body,
-                "" if new.task is None else json.dumps(to_plain(new.task)),
-                json.dumps(document, ensure_ascii=False),
-            ),
-        )
-        connection.executemany(
-            "INSERT OR IGNORE INTO job_songs VALUES (?, ?)",
-            [(new.id, song) for song in (*new.songs, *new.references)],
-        )
-
     def _each(self, row: sqlite3.Row) -> list[sqlite3.Row]:
         """A job, and before it those of a batch."""
         return [*self._records.all("SELECT * FROM jobs WHERE parent = ?", row["id"]), row]
-
-    def _queue_all(self) -> None:
-        while (waiting := self._waiting.get()) is not None:
-            job, again = waiting
-            row = self._records.one("SELECT * FROM jobs WHERE id = ?", job)
-            if row is None or row["state"] != "queued" or row["core"] is not None:
-                continue
-            try:
-                self._queue(row, again=again)
-            except Exception as error:
-                problem = problem_of(error)
-                if problem.status == 503:  # the database comes back
-                    _log.warning("a job cannot be queued now", extra={"job": job}, exc_info=error)
-                    time.sleep(1.0)
-                    self._waiting.put(waiting)
-                else:
-                    _log.error("a job cannot be queued", extra={"job": job}, exc_info=error)
-                    self._end(job, "failed", problem)
-
-    def _queue(self, row: sqlite3.Row, *, again: bool) -> None:
-        """Hand a job on; `again`: also if it had come there before and was ended."""
-        request = self._jobs.kinds.read(row["kind"], json.loads(row["task"]))
-        (self.folder / row["id"]).mkdir(parents=True, exist_ok=True)
-        known = self._jobs.submit(request)
-        core = known.id
-        if again and known.state in ("failed", "cancelled"):
-            self._jobs.retry(core)
-        with self._records.write() as connection:
-            changed = connection.execute(
-                "UPDATE jobs SET core = ? WHERE id = ? AND state = 'queued'", (core, row["id"])
-            ).rowcount
-        if not changed:  # cancelled or deleted meanwhile
-            self._jobs.cancel(core)
-        self._feed.look()
-
-    def _cancel(self, row: sqlite3.Row) -> None:
-        """End a job where it is now: still here, or where it is done."""
-        if row["core"] is None and self._end(row["id"], "cancelled", None):
-            return
-        now = self._records.one("SELECT core FROM jobs WHERE id = ?", row["id"])
-        if now is not None and now["core"] is not None:
-            self._jobs.cancel(now["core"])
-
-    def _again(self, row: sqlite3.Row) -> None:
-        if row["core"] is not None:
-            self._jobs.retry(row["core"])
-        self._feed.change(row["id"], {"state": "queued", "error": None, "finished_at": None})
-        if row["core"] is None:
-            self._waiting.put((row["id"], True))
-
-    def _end(self, job: str, state: str, problem: Problem | None) -> bool:
-        """End a job that is not where jobs are done; whether it was not."""
-        error = None
-        if problem is not None:
-            error = {"code": problem.code, "message": problem.detail, "hint": problem.hint}
-        end = {"state": state, "error": error, "finished_at": iso(time.time())}
-        return self._feed.change(job, end, only_unqueued=True)
 
 
 def unknown_job(job: str) -> Problem:

@@ -60,8 +60,13 @@ def look(house: House) -> None:
 
 def handed_on(house: House, job: str) -> str:
     """The id of a job where jobs are done."""
-    house.work._queue(row(house, job), again=False)
+    house.work.queueing.hand_on(row(house, job))
     return str(row(house, job)["core"])
+
+
+def hand_all_on(house: House) -> None:
+    house.work.queueing._waiting.put(None)
+    house.work.queueing.run()
 
 
 def end(house: House, job: str, finished_at: str, state: str = "failed") -> None:
@@ -171,14 +176,32 @@ def test_a_job_that_was_cancelled_while_it_was_handed_on_is_tried_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(house.jobs, "submit", slow)
-        house.work._waiting.put(None)
-        house.work._queue_all()
+        hand_all_on(house)
     assert [known.state for known in house.jobs.list()] == ["cancelled"]
     assert ask(house, f"/{job}/retry")["state"] == "queued"
-    house.work._waiting.put(None)
-    house.work._queue_all()
+    hand_all_on(house)
     assert [known.state for known in house.jobs.list()] == ["queued"]
     assert row(house, job)["core"] == house.jobs.list()[0].id
+
+
+def test_a_retry_outlives_a_service_that_is_killed_in_between(
+    house: House, make_app: Callable[..., FastAPI], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = ask(house, "", kind="master", song=uploaded(house, tmp_path)[0])["id"]
+    core = handed_on(house, job)
+    house.jobs.cancel(core)
+    look(house)
+    with monkeypatch.context() as patch:  # killed as soon as the retry is recorded
+        patch.setattr(house.work.queueing, "put", lambda _: None)
+        assert ask(house, f"/{job}/retry")["state"] == "queued"
+    look(house)
+    assert (row(house, job)["state"], house.jobs.get(core).state) == ("queued", "cancelled")
+    next_house: House = make_app(data=house.settings.data).state.house
+    next_house.work.queueing.start()
+    next_house.work.queueing.stop()
+    assert next_house.jobs.get(core).state == "queued"
+    look(next_house)
+    assert (row(next_house, job)["state"], row(next_house, job)["core"]) == ("queued", core)
 
 
 def test_a_report_that_is_gone_does_not_keep_a_job_from_ending(tmp_path: Path) -> None:

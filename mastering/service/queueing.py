@@ -1,0 +1,120 @@
+"""Handing jobs on: from the service's records, where a wish is written first, to where jobs are done.
+
+A thread does it, so that asking takes no longer for a long song. What is queued in the records and has no
+`core`, its id where jobs are done, is still to be handed on, whatever died in between: a service that starts
+does that first.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+from mastering.jobs.service import Jobs
+from mastering.service.feed import Feed
+from mastering.service.problems import Problem, problem_of
+from mastering.service.records import Records
+from mastering.service.times import iso
+
+__all__ = ["Queueing"]
+
+_DATABASE_AWAY_S = 1.0
+_STOP_S = 30.0
+
+_log = logging.getLogger("tonmeister.work")
+
+
+class Queueing:
+    """Hands jobs on.
+
+    Args:
+        records: of jobs.
+        jobs: do them.
+        folder: of their results.
+        feed: is told of changes.
+    """
+
+    def __init__(self, records: Records, jobs: Jobs, folder: Path, feed: Feed) -> None:
+        self._records, self._jobs, self._folder, self._feed = records, jobs, folder, feed
+        self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self.run, daemon=True, name="queueing")
+
+    def start(self) -> None:
+        """Begin, with what was recorded and not handed on."""
+        for row in self._records.all(
+            "SELECT id FROM jobs WHERE core IS NULL AND state = 'queued' AND kind != 'batch' "
+            "ORDER BY created_s"
+        ):
+            self._waiting.put(row["id"])
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what is not handed on yet is at the next start."""
+        self._waiting.put(None)
+        self._thread.join(_STOP_S)
+
+    def put(self, job: str) -> None:
+        """Hand a recorded job on soon."""
+        self._waiting.put(job)
+
+    def run(self) -> None:
+        """Hand on what was put, until `stop`."""
+        while (job := self._waiting.get()) is not None:
+            row = self._records.one("SELECT * FROM jobs WHERE id = ?", job)
+            if row is None or row["state"] != "queued" or row["core"] is not None:
+                continue
+            try:
+                self.hand_on(row)
+            except Exception as error:
+                self._failed(job, error)
+
+    def hand_on(self, row: sqlite3.Row) -> None:
+        """Hand one on; also if it had come there before and has ended: then it is another try."""
+        request = self._jobs.kinds.read(row["kind"], json.loads(row["task"]))
+        (self._folder / row["id"]).mkdir(parents=True, exist_ok=True)
+        known = self._jobs.submit(request)
+        if known.state in ("failed", "cancelled"):
+            self._jobs.retry(known.id)
+        with self._records.write() as connection:
+            changed = connection.execute(
+                "UPDATE jobs SET core = ? WHERE id = ? AND state = 'queued'", (known.id, row["id"])
+            ).rowcount
+        if not changed:  # cancelled or deleted meanwhile
+            self._jobs.cancel(known.id)
+        self._feed.look()
+
+    def cancel(self, row: sqlite3.Row) -> None:
+        """End a job where it is now: still here, or where it is done."""
+        if row["core"] is None and self._end(row["id"], "cancelled", None):
+            return
+        now = self._records.one("SELECT core FROM jobs WHERE id = ?", row["id"])
+        if now is not None and now["core"] is not None:
+            self._jobs.cancel(now["core"])
+
+    def again(self, job: str) -> None:
+        """Try a job again that has failed or was cancelled; one transaction says so, before anything is done."""
+        if self._feed.requeue(job):
+            self.put(job)
+
+    def _failed(self, job: str, error: Exception) -> None:
+        problem = problem_of(error)
+        if problem.status == 503:  # the database comes back
+            _log.warning("a job cannot be queued now", extra={"job": job}, exc_info=error)
+            time.sleep(_DATABASE_AWAY_S)
+            self.put(job)
+        else:
+            _log.error("a job cannot be queued", extra={"job": job}, exc_info=error)
+            self._end(job, "failed", problem)
+
+    def _end(self, job: str, state: str, problem: Problem | None) -> bool:
+        """End a job that is not where jobs are done; whether it was not."""
+        error = None
+        if problem is not None:
+            error = {"code": problem.code, "message": problem.detail, "hint": problem.hint}
+        end = {"state": state, "error": error, "finished_at": iso(time.time())}
+        return self._feed.change(job, end, only_unqueued=True)
