@@ -61,14 +61,13 @@ def _known(house: House, request: Request, authorization: str | None, address: s
     if authorization is None and COOKIE not in request.cookies:
         house.requests.take(address)
         raise _unauthorised("a key is needed", "Send `Authorization: Bearer KEY`.")
-    house.failures.check(address)
     if authorization is not None:
         scheme, _, secret = authorization.partition(" ")
         caller = house.keys.caller_of_key(secret.strip()) if scheme.lower() == "bearer" else None
     else:
         caller = house.keys.caller_of_session(request.cookies[COOKIE])
     if caller is None:
-        if authorization is not None:  # an old session is no guess
+        if authorization is not None:  # an old session is no guess, and a right key is never kept waiting
             house.failures.take(address)
         raise _unauthorised("this key is not known", "Ask whoever runs the service for one.")
     return caller

@@ -13,6 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,15 @@ _LOAD = 10.0
 _log = logging.getLogger("tonmeister.feed")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listener:
+    """Who listens, and for what: an owner's jobs, or one job; None is any."""
+
+    caller: str
+    owner: str | None
+    job: str | None
+
+
 class Feed:
     """Copies what changes, and tells those who wait.
 
@@ -47,16 +57,19 @@ class Feed:
         jobs: that are done.
         hooks: told of each that ends.
         songs, results: folders whose files people know by other names.
+        most_streams: of one caller at a time.
     """
 
-    def __init__(self, records: Records, jobs: Jobs, hooks: Hooks, *, songs: Path, results: Path) -> None:
-        self._hooks = hooks
+    def __init__(
+        self, records: Records, jobs: Jobs, hooks: Hooks, *, songs: Path, results: Path, most_streams: int
+    ) -> None:
+        self._hooks, self._most_streams = hooks, most_streams
         self._records, self._jobs = records, jobs
         self._songs, self._results = songs, results
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="feed")
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._waiting: dict[asyncio.Event, tuple[str | None, str | None]] = {}
+        self._waiting: dict[asyncio.Event, _Listener] = {}
         self._everything_s = 0.0
         self._broken: set[str] = set()
         self.database_away = False
@@ -83,26 +96,24 @@ class Feed:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._tell, owner, job)
 
-    def listen(self, owner: str | None, job: str | None) -> asyncio.Event:
+    def listen(self, caller: str, owner: str | None, job: str | None) -> asyncio.Event:
         """An event that is set at every change, until `leave`. To be used in the event loop.
 
         Args:
+            caller: who listens.
             owner: whose jobs; None is everybody's.
             job: only this one; None is all.
 
         Raises:
             Problem: too many listen.
         """
+        streams = sum(1 for listener in self._waiting.values() if listener.caller == caller)
+        if streams >= self._most_streams:
+            raise _too_many(429, f"more than {self._most_streams} streams of events at a time")
         if len(self._waiting) >= _MOST_LISTENING:
-            raise Problem(
-                503,
-                "too_many_streams",
-                "too many streams of events are open",
-                hint="Close some, or ask for the job now and then.",
-                headers={"Retry-After": "10"},
-            )
+            raise _too_many(503, "too many streams of events are open")
         event = asyncio.Event()
-        self._waiting[event] = (owner, job)
+        self._waiting[event] = _Listener(caller=caller, owner=owner, job=job)
         return event
 
     def leave(self, event: asyncio.Event) -> None:
@@ -253,8 +264,8 @@ class Feed:
             self.tell(row["owner"], row["id"])
 
     def _tell(self, owner: str | None, job: str | None) -> None:
-        for event, (of_owner, of_job) in self._waiting.items():
-            if owner is None or (of_owner in (None, owner) and of_job in (None, job)):
+        for event, listener in self._waiting.items():
+            if owner is None or (listener.owner in (None, owner) and listener.job in (None, job)):
                 event.set()
 
     def _run(self) -> None:
@@ -339,6 +350,16 @@ class Feed:
         if before["state"] != now["state"]:
             code = (now["error"] or {}).get("code")
             _log.info("job %s", now["state"], extra={"job": now["id"], "kind": now["kind"], "code": code})
+
+
+def _too_many(status: int, detail: str) -> Problem:
+    return Problem(
+        status,
+        "too_many_streams",
+        detail,
+        hint="Close some, or ask for the job now and then.",
+        headers={"Retry-After": "10"},
+    )
 
 
 _ROW = "SELECT id, owner, parent, core, state, body, document FROM jobs"

@@ -74,7 +74,14 @@ class House:
         room = Room(self.records, data, settings)
         self.uploads = Uploads(self.records, self.songs, data / "uploads", settings, room)
         self.hooks = Hooks(settings, data / "webhooks.sqlite")
-        self.feed = Feed(self.records, self.jobs, self.hooks, songs=data / "songs", results=data / "results")
+        self.feed = Feed(
+            self.records,
+            self.jobs,
+            self.hooks,
+            songs=data / "songs",
+            results=data / "results",
+            most_streams=settings.concurrent_streams,
+        )
         self.plugins = AllowedPlugins(self.records)
         self.workshop = workshop(self.plugins.policy)
         self.work = Work(

@@ -37,17 +37,6 @@ class Rate:
                 raise self._refusal(left)
             self._buckets[name] = (left - 1.0, now_s)
 
-    def check(self, name: str) -> None:
-        """Refuse if there were too many already, without counting.
-
-        Raises:
-            Problem: there were.
-        """
-        with self._lock:
-            left, _ = self._left(name)
-            if left < 1.0:
-                raise self._refusal(left)
-
     def _left(self, name: str) -> tuple[float, float]:
         now_s = time.monotonic()
         if len(self._buckets) > _KEPT:

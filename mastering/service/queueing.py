@@ -97,7 +97,7 @@ class Queueing:
             self._jobs.cancel(now["core"])
 
     def again(self, job: str) -> None:
-        """Try a job again that has failed or was cancelled; one transaction says so, before anything is done."""
+        """Try a job again that has failed or was cancelled; first one transaction says so."""
         if self._feed.requeue(job):
             self.put(job)
 

@@ -50,6 +50,7 @@ class Settings:
         upload_idle_s: longest time without a byte.
         upload_min_kb_s: slowest upload, over any minute.
         upload_expiry_h: how long an unfinished upload is kept.
+        concurrent_streams: of events, of one key at a time.
         requests_per_minute: of one key or address.
         failures_per_minute: wrong keys from one address.
         retention_days: songs are kept so long after their last job, results after their end; 0 keeps them.
@@ -83,6 +84,7 @@ class Settings:
     upload_idle_s: Annotated[float, Range(0.1, 3_600.0, "s")] = 30.0
     upload_min_kb_s: Annotated[float, Range(0.0, 1_000_000.0, "kB/s")] = 4.0
     upload_expiry_h: Annotated[float, Range(0.0, 8_760.0, "h")] = 24.0
+    concurrent_streams: Annotated[int, Range(1, 10_000)] = 100
     requests_per_minute: Annotated[int, Range(1, 10_000_000)] = 6_000
     failures_per_minute: Annotated[int, Range(1, 10_000)] = 10
     retention_days: Annotated[float, Range(0.0, 36_500.0, "days")] = 30.0

@@ -21,7 +21,7 @@ from mastering.service.queueing import Queueing
 from mastering.service.records import Records
 from mastering.service.room import Room
 from mastering.service.songs import Songs
-from mastering.service.wishes import AnyBody, Wish, Wishes, work_of
+from mastering.service.wishes import AnyBody, Wishes, work_of
 
 __all__ = ["Work", "unknown_job"]
 

@@ -1,4 +1,8 @@
-"""Sends what is due, tries again with longer and longer waits, and gives up in the end."""
+"""Sends what is due, tries again with longer and longer waits, and gives up in the end.
+
+Each receiver is sent to one message after the other, several receivers at a time: a slow one holds up nobody
+else's messages.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
+from urllib.parse import urlsplit
 
 from mastering.errors import ParameterError
 from mastering.units import Range, check_ranges
@@ -21,6 +26,11 @@ from mastering.webhooks.target import Refused, Resolver, Target, addresses_of, t
 __all__ = ["Persistence", "Sender", "Tell"]
 
 _GONE = 410
+_SENDERS = 8
+_ROUND = 20
+"""So many messages to a receiver that answers, then it is the next one's turn."""
+
+_DUE = 1_000
 _IDLE_S = 60.0
 _RESTLESS_S = 1.0
 _STOP_S = 2.0
@@ -57,13 +67,13 @@ class Persistence:
 
 
 class Sender:
-    """A thread that empties an outbox. Use it as a context manager.
+    """Threads that empty an outbox. Use it as a context manager.
 
     Args:
         outbox: messages; what is left in it goes out first.
         secret: they are signed with.
         allow_private: send to addresses that are not public, too.
-        tell: hears of each message that arrived, is tried again or is given up; called by the thread.
+        tell: hears of each message that arrived, is tried again or is given up; called by any thread.
         persistence, patience: how long to go on, and to wait for one answer.
         resolver, context: instead of the system's names and certificates.
         draw: numbers from 0 to 1.
@@ -86,7 +96,8 @@ class Sender:
         self._tell, self._persistence, self._patience = tell, persistence, patience
         self._resolver, self._context, self._draw = resolver, context, draw
         self._changed = threading.Condition()
-        self._stopping = self._busy = False
+        self._stopping = self._news = False
+        self._busy: set[str] = set()
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def __enter__(self) -> Sender:
@@ -97,49 +108,69 @@ class Sender:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        self._thread.join(_STOP_S)  # what is under way then is sent again
+            self._changed.wait_for(lambda: not self._busy, _STOP_S)  # what is under way then is sent again
+        self._thread.join(_STOP_S)
 
     def publish(self, message: Message) -> None:
         """Record a message and send it soon."""
         self._outbox.put(message)
-        with self._changed:
-            self._changed.notify_all()
+        self._wake()
 
     def flush(self, timeout_s: float) -> int:
         """Wait until what is due has been tried; gives how many messages wait."""
         deadline_s = time.monotonic() + timeout_s
         with self._changed:
-            while (self._busy or self._due(1)) and time.monotonic() < deadline_s:
+            while (self._busy or self._due()) and time.monotonic() < deadline_s:
                 self._changed.wait(0.05)
         return self._outbox.count()
 
-    def _due(self, limit: int = 100) -> Sequence[Waiting]:
+    def _wake(self) -> None:
+        with self._changed:
+            self._news = True
+            self._changed.notify_all()
+
+    def _due(self) -> Sequence[Waiting]:
         horizon_s = 1.25 * self._persistence.longest_wait_s
-        return self._outbox.due(time.time(), horizon_s=horizon_s, limit=limit)
+        return self._outbox.due(time.time(), horizon_s=horizon_s, limit=_DUE)
 
     def _work(self) -> None:
         while not self._stopping:
             try:
-                self._send_due()
-                next_s = self._outbox.next_s()
-                idle_s = _IDLE_S if next_s is None else min(_IDLE_S, max(0.02, next_s - time.time()))
+                idle_s = self._hand_out()
             except Exception:  # a disk that is full has room again
                 idle_s = _RESTLESS_S
             with self._changed:
-                if not self._stopping:
-                    self._changed.wait(idle_s)
+                self._changed.wait_for(lambda: self._news or self._stopping, idle_s)
+                self._news = False
 
-    def _send_due(self) -> None:
-        while not self._stopping and (due := self._due()):
-            self._busy = True
-            try:
-                silent: dict[str, str] = {}
-                for waiting in due:
-                    if self._stopping:
-                        return
-                    self._send(waiting, silent)
-            finally:
-                self._busy = False
+    def _hand_out(self) -> float:
+        """Begin to send what is due to receivers that are not being sent to; gives how long to wait then."""
+        rounds: dict[str, list[Waiting]] = {}
+        for waiting in self._due():
+            rounds.setdefault(_receiver(waiting), []).append(waiting)
+        for receiver, due in rounds.items():
+            with self._changed:
+                if self._stopping or receiver in self._busy or len(self._busy) >= _SENDERS:
+                    continue
+                self._busy.add(receiver)
+            threading.Thread(target=self._send_round, args=(receiver, due), daemon=True).start()
+        next_s = self._outbox.next_s()
+        idle_s = _IDLE_S if next_s is None else next_s - time.time()
+        return min(_IDLE_S, max(_RESTLESS_S if self._busy else 0.02, idle_s))
+
+    def _send_round(self, receiver: str, due: Sequence[Waiting]) -> None:
+        try:
+            silent: dict[str, str] = {}
+            for number, waiting in enumerate(due):
+                if self._stopping or (number >= _ROUND and not silent):
+                    return
+                self._send(waiting, silent)
+        except Exception:  # the outbox cannot be written: it is sent again once it can
+            time.sleep(_RESTLESS_S)
+        finally:
+            with self._changed:
+                self._busy.discard(receiver)
+            self._wake()
 
     def _send(self, waiting: Waiting, silent: dict[str, str]) -> None:
         """Try one message. `silent`: who has not answered in this round, and is not waited for again."""
@@ -192,3 +223,8 @@ class Sender:
         self._outbox.dead(waiting.message.id, reason)
         fields = {"id": waiting.message.id, "to": origin, "attempts": waiting.attempts + 1}
         self._tell("webhook_dead", **fields, message=reason)
+
+
+def _receiver(waiting: Waiting) -> str:
+    """Who a message goes to: the host of its address, whose messages keep their order."""
+    return urlsplit(waiting.message.url).netloc.rpartition("@")[2].lower()

@@ -139,10 +139,24 @@ def test_guessing_keys_is_slowed_down(make_app: Callable[..., FastAPI]) -> None:
     secret = app.state.house.keys.add("Ann", "submit")
     statuses = [caller(app, f"tm_guess{number}").get("/api/v1/about").status_code for number in range(5)]
     assert statuses == [401, 401, 401, 429, 429]
-    answer = caller(app, secret).get("/api/v1/about")  # the address has to wait, whoever it is
+    answer = caller(app, "tm_guess").get("/api/v1/about")
     assert (answer.status_code, answer.json()["code"]) == (429, "key_guessing")
     assert int(answer.headers["retry-after"]) > 0
-    assert TestClient(app, base_url=URL).post("/api/v1/session", json={"key": "tm_x"}).status_code == 429
+    session = TestClient(app, base_url=URL)
+    assert session.post("/api/v1/session", json={"key": "tm_x"}).status_code == 429
+    assert session.post("/api/v1/session", json={"key": secret}).status_code == 204
+    assert caller(app, secret).get("/api/v1/about").status_code == 200  # others behind one address go on
+
+
+def test_streams_of_events_are_limited_by_key(make_app: Callable[..., FastAPI]) -> None:
+    feed = make_app(concurrent_streams=2).state.house.feed
+    streams = [feed.listen("ann", "ann", None) for _ in range(2)]
+    with pytest.raises(Problem) as caught:
+        feed.listen("ann", None, "0" * 24)
+    assert (caught.value.status, caught.value.code) == (429, "too_many_streams")
+    feed.listen("root", None, None)
+    feed.leave(streams[0])
+    feed.listen("ann", "ann", None)
 
 
 def test_a_session_is_a_cookie_that_scripts_do_not_see(make_app: Callable[..., FastAPI]) -> None:

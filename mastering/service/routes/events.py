@@ -15,6 +15,7 @@ from mastering.jobs.model import ENDED
 from mastering.service.access import Asking, TheHouse, problems
 from mastering.service.documents import API
 from mastering.service.house import House
+from mastering.service.keys import Caller
 from mastering.service.routes.jobs import JobPath
 
 __all__ = ["router"]
@@ -44,18 +45,20 @@ async def job_events(
     known: int = row["seq"]
     if row["state"] in ENDED:  # nothing comes after the end: whoever asks then hears it again
         known -= 1
-    return _stream(house, min(_number(last_event_id), known), owner=row["owner"], job=job)
+    return _stream(house, caller, min(_number(last_event_id), known), owner=row["owner"], job=job)
 
 
 @router.get("/events", response_class=StreamingResponse, responses={**_STREAM, **problems()})
 async def events(house: TheHouse, caller: Asking, last_event_id: LastId = None) -> StreamingResponse:
     """All your jobs whenever they change."""
     start = _number(last_event_id) if last_event_id is not None else await run_in_threadpool(house.feed.last)
-    return _stream(house, start, owner=None if caller.is_admin else caller.owner)
+    return _stream(house, caller, start, owner=None if caller.is_admin else caller.owner)
 
 
-def _stream(house: House, seq: int, *, owner: str | None, job: str | None = None) -> StreamingResponse:
-    lines = _lines(house, house.feed.listen(owner, job), seq, owner=owner, job=job)
+def _stream(
+    house: House, caller: Caller, seq: int, *, owner: str | None, job: str | None = None
+) -> StreamingResponse:
+    lines = _lines(house, house.feed.listen(caller.owner, owner, job), seq, owner=owner, job=job)
     return StreamingResponse(
         lines,
         media_type="text/event-stream",
