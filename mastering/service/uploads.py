@@ -1,14 +1,9 @@
-"""Uploads that can be resumed: what has arrived lies in a file, whose size is how far it is.
-
-Nothing else says how far an upload is, so that a service that was killed knows after its next start.
-"""
+"""Uploads that can be resumed, and the songs they become."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import os
 import secrets
 import sqlite3
 import threading
@@ -17,12 +12,11 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mastering.errors import AudioFileError
 from mastering.io.length import length_of
+from mastering.service.arrivals import Arrivals
 from mastering.service.keys import Caller
-from mastering.service.pace import Pace
 from mastering.service.problems import Problem
 from mastering.service.records import Records
 from mastering.service.room import Room
@@ -56,14 +50,6 @@ class Upload:
     song: str | None = None
 
 
-class _Digest:
-    """SHA-256 of what was received without a gap from the start."""
-
-    def __init__(self) -> None:
-        self.hash = hashlib.sha256()
-        self.size_bytes = 0
-
-
 class Uploads:
     """Uploads, and the songs they become.
 
@@ -77,9 +63,9 @@ class Uploads:
 
     def __init__(self, records: Records, songs: Songs, folder: Path, settings: Settings, room: Room) -> None:
         self._room = room
-        self._records, self._songs, self._folder, self._settings = records, songs, folder, settings
+        self._records, self._songs, self._settings = records, songs, settings
+        self._arrivals = Arrivals(folder, settings)
         self._busy: dict[str, str] = {}
-        self._digests: dict[str, _Digest] = {}
         self._finishing = ThreadPoolExecutor(_PROBES, "finishing")
         self._creating = threading.Lock()
 
@@ -98,7 +84,7 @@ class Uploads:
                 length_bytes=length_bytes,
                 expires_s=time.time() + 3_600.0 * self._settings.upload_expiry_h,
             )
-            self._path(upload).touch()
+            self._arrivals.path(upload.id).touch()
             with self._records.write() as connection:
                 connection.execute(
                     "INSERT INTO uploads VALUES (?, ?, ?, ?, ?, NULL)",
@@ -128,10 +114,7 @@ class Uploads:
         """How much has arrived."""
         if upload.song is not None:
             return upload.length_bytes
-        try:
-            return self._path(upload).stat().st_size
-        except FileNotFoundError:
-            return 0
+        return self._arrivals.size_bytes(upload.id)
 
     def busy(self, owner: str) -> int:
         """How many of an owner's are receiving."""
@@ -167,47 +150,8 @@ class Uploads:
     async def receive(
         self, upload: Upload, chunks: AsyncIterator[bytes], checksum: tuple[str, bytes] | None = None
     ) -> int:
-        """Add what arrives; what has arrived is kept even if the rest does not.
-
-        Args:
-            upload: to add to; see `receiving`.
-            chunks: of the body.
-            checksum: name of a hash and its value over these chunks; where it differs nothing is kept.
-
-        Returns:
-            how much there is now.
-
-        Raises:
-            Problem: more than was announced, too slow, or a wrong checksum.
-        """
-        start = self.offset_bytes(upload)
-        own = hashlib.new(checksum[0], usedforsecurity=False) if checksum is not None else None
-        held, received, clock = bytearray(), 0, Pace(self._settings)
-        with self._path(upload).open("ab", buffering=0) as file:
-            try:
-                async for chunk in clock.watched(chunks):
-                    received += len(chunk)
-                    if start + received > upload.length_bytes:
-                        raise Problem(
-                            413, "upload_too_long", "more arrives than was announced", hint="Begin again."
-                        )
-                    held += chunk
-                    if len(held) >= _WRITE_BYTES:
-                        block, held = bytes(held), bytearray()
-                        await asyncio.to_thread(self._write, upload, file, block, own)
-            finally:
-                if held and start + received <= upload.length_bytes:
-                    await asyncio.shield(asyncio.to_thread(self._write, upload, file, bytes(held), own))
-            if own is not None and checksum is not None and own.digest() != checksum[1]:
-                self._digests.pop(upload.id, None)
-                os.truncate(file.fileno(), start)
-                raise Problem(
-                    460,
-                    "checksum_mismatch",
-                    "the checksum does not match",
-                    hint="Send this part again.",
-                )
-        return start + received
+        """Add what arrives; see `Arrivals.add` and `receiving`."""
+        return await self._arrivals.add(upload.id, upload.length_bytes, chunks, checksum)
 
     def close(self) -> None:
         """End what makes songs."""
@@ -223,8 +167,7 @@ class Uploads:
         Raises:
             AudioFileError: it is no audio, or too long; then the upload is gone.
         """
-        path = self._path(upload)
-        digest = self._digest(upload, path)
+        path, digest = self._arrivals.path(upload.id), self._arrivals.sha256(upload.id)
         try:
             info, frames = length_of(path, most_s=self._settings.max_duration_s, within_s=_PROBE_S)
         except AudioFileError as error:
@@ -254,8 +197,7 @@ class Uploads:
         """Forget an upload, with what has arrived of it."""
         with self._records.write() as connection:
             connection.execute("DELETE FROM uploads WHERE id = ?", (upload.id,))
-        self._digests.pop(upload.id, None)
-        self._path(upload).unlink(missing_ok=True)
+        self._arrivals.remove(upload.id)
 
     def recover(self) -> None:
         """After a start: files whose song is recorded get their place, and what nobody knows goes."""
@@ -264,11 +206,11 @@ class Uploads:
             "JOIN songs ON songs.id = uploads.song"
         ):
             with contextlib.suppress(FileNotFoundError):
-                (self._folder / row["upload"]).replace(self._songs.folder / row["file"])
+                self._arrivals.move(row["upload"], self._songs.folder / row["file"])
         known = {row["id"] for row in self._records.all("SELECT id FROM uploads")}
-        for path in self._folder.iterdir():
-            if path.name not in known:
-                path.unlink(missing_ok=True)
+        for upload in list(self._arrivals.ids()):
+            if upload not in known:
+                self._arrivals.remove(upload)
 
     def expire(self) -> int:
         """Remove uploads whose time is over; gives how many."""
@@ -288,8 +230,7 @@ class Uploads:
                 {name: getattr(song, name) for name in Song.__dataclass_fields__},
             )
             connection.execute("UPDATE uploads SET song = ? WHERE id = ?", (song.id, upload.id))
-        self._path(upload).replace(self._songs.path(song))
-        self._digests.pop(upload.id, None)
+        self._arrivals.move(upload.id, self._songs.path(song))
 
     def _refuse(self, caller: Caller, length_bytes: int) -> None:
         settings = self._settings
@@ -318,27 +259,6 @@ class Uploads:
         )
         assert row is not None
         return int(row[0])
-
-    def _write(self, upload: Upload, file: Any, block: bytes, own: Any) -> None:
-        view = memoryview(block)
-        digest = self._digests.setdefault(upload.id, _Digest())
-        if digest.size_bytes == os.fstat(file.fileno()).st_size:
-            digest.hash.update(view)
-            digest.size_bytes += len(view)
-        if own is not None:
-            own.update(view)
-        while view:
-            view = view[file.write(view) :]
-
-    def _digest(self, upload: Upload, path: Path) -> str:
-        known = self._digests.get(upload.id)
-        if known is not None and known.size_bytes == upload.length_bytes:
-            return known.hash.hexdigest()
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-
-    def _path(self, upload: Upload) -> Path:
-        return self._folder / upload.id
 
 
 def _upload(row: sqlite3.Row) -> Upload:
