@@ -28,6 +28,7 @@ from mastering.dsp.dynamics import CompressorCore
 from mastering.dsp.fir import StreamingCrossover, StreamingFir, curve_at, linear_phase_taps
 from mastering.dsp.resample import RATES_HZ, Resampler
 from mastering.dsp.stereo import to_left_right, to_mid_side
+from mastering.host.libatomic import provide_libatomic
 
 __all__ = ["CURVE_FRAMES", "Compressors", "Processor", "processors"]
 
@@ -47,6 +48,7 @@ class _Filters:
     """Serial parametric bands on one channel: shelves and peaks by Pedalboard, passes by our biquads."""
 
     def __init__(self, bands: tuple[EqBand, ...], sample_rate: int) -> None:
+        provide_libatomic()
         from pedalboard import HighShelfFilter, LowShelfFilter, PeakFilter, Pedalboard
 
         effects = {"peak": PeakFilter, "low_shelf": LowShelfFilter, "high_shelf": HighShelfFilter}
@@ -169,6 +171,7 @@ class _Saturation:
     """Pedalboard's tanh distortion at up to four times the rate; only what it adds is resampled back."""
 
     def __init__(self, step: Saturation, sample_rate: int, channels: int) -> None:
+        provide_libatomic()
         from pedalboard import Distortion, Pedalboard
 
         self._rate = sample_rate * max(1, min(4, int(RATES_HZ.high) // sample_rate))

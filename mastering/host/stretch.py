@@ -46,6 +46,7 @@ import numpy as np
 
 from mastering.audio import BLOCK_FRAMES, AudioSource, Samples
 from mastering.errors import EnvironmentProblem, ParameterError
+from mastering.host.libatomic import provide_libatomic
 from mastering.units import Range
 
 __all__ = [
@@ -165,6 +166,7 @@ class Stretched:
             yield np.array(stored[:, start : start + BLOCK_FRAMES])
 
     def _stretched(self) -> IO[bytes]:
+        provide_libatomic()
         from pedalboard import time_stretch
 
         out = time_stretch(

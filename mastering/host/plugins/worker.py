@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mastering.host.libatomic import provide_libatomic
 from mastering.host.plugins.confine import arm, confine
 from mastering.host.plugins.shared import (
     AUTOMATION_FRAMES,
@@ -213,6 +214,7 @@ class _Worker:
 
 def _kind(path: str) -> Any:
     """Pedalboard's class for a bundle."""
+    provide_libatomic()
     import pedalboard
 
     if path.lower().endswith(".vst3"):
@@ -236,6 +238,7 @@ def _probe_no_parameters() -> None:
     """Keep pedalboard from asking for two thousand texts of every parameter: it takes seconds."""
     import re
 
+    provide_libatomic()
     import pedalboard
 
     with contextlib.suppress(AttributeError):
