@@ -14,6 +14,7 @@ from starlette.responses import StreamingResponse
 from mastering.jobs.model import ENDED
 from mastering.service.access import Asking, TheHouse, problems
 from mastering.service.documents import API
+from mastering.service.examples.requests import LAST_EVENT
 from mastering.service.house import House
 from mastering.service.routes.jobs import JobPath
 
@@ -30,7 +31,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     }
 }
 
-LastId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=20)]
+LastId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=20, openapi_examples=LAST_EVENT)]
 
 router = APIRouter(prefix=API, tags=["events"])
 
