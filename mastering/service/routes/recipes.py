@@ -19,6 +19,7 @@ from mastering.service.keys import Caller
 from mastering.service.models import AdjustBody, DiffBody, PreviewBody, RecipeBody
 from mastering.service.problems import Problem
 from mastering.service.recipes import changes, recipe_of, sentences
+from mastering.service.routes.media import audible
 from mastering.service.songs import Song
 from mastering.target import Recipe
 
@@ -80,7 +81,7 @@ async def preview(
             field="start_s",
         )
     found = await house.rooms.preview(
-        house.songs.path(song),
+        audible(house, song),
         recipe,
         house.plugins.policy(),
         start_s=body.start_s,
@@ -116,8 +117,8 @@ async def _adjusted(
     recipe = recipe_of(plain)
     house.plugins.check(recipe)
     song = await run_in_threadpool(house.songs.get, caller, song_id) if song_id is not None else None
-    path = house.songs.path(song) if song is not None else None
-    return await house.rooms.adjusted(path, recipe, body.adjust, house.plugins.policy()), song
+    heard = audible(house, song) if song is not None else None
+    return await house.rooms.adjusted(heard, recipe, body.adjust, house.plugins.policy()), song
 
 
 def _number(value: float) -> str:
