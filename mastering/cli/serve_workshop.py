@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from mastering import library
-from mastering.chain import External
+from mastering.chain import External, SeparatedBy
 from mastering.cli.master import asked
 from mastering.cli.stems.remix_material import Wish
 from mastering.cli.stems.remix_task import RemixTask
@@ -84,9 +84,7 @@ class CommandWorkshop:
         given = _delivery(body.delivery)
         delivery = replace(recipe.delivery, **given) if given else None
         check_spec(delivery or recipe.delivery)
-        stems = StemsOrder()
-        if recipe.stems is not None:
-            _known_model(recipe.stems.separator.model)
+        stems = self.separators(recipe.stems.separator) if recipe.stems is not None else StemsOrder()
         return ApplyTask(
             recipe=recipe,
             source=song,
@@ -140,6 +138,11 @@ class CommandWorkshop:
             delivery=delivery,
             wish=Wish(model=_known_model(body.model)),
         )
+
+    def separators(self, made_by: SeparatedBy) -> StemsOrder:
+        """As `tonmeister apply`."""
+        _known_model(made_by.model)
+        return StemsOrder()
 
     def stem_models(self) -> list[dict[str, Any]]:
         """The models that have a name."""

@@ -9,13 +9,32 @@ Example:
         print(job.state, job.summary["after"]["integrated_lufs"])
         desk.download(job, "masters")
 
-values     Song, Job, Result, ServiceError
+values     Song, Job, Result, Link, ServiceError
+options    what requests take besides: MasterOptions, Adjust, ...
+answers    what the service tells besides: About, Analysis, ...
 transport  requests, and errors as ServiceError
 sending    uploads that go on where they were cut off
-client     Tonmeister
+downloads  results that go on where they were cut off
+streams    events
+songs, orders, jobs, recipes, plugins, shares    the methods, by what they are about
+client     Tonmeister: all of them
 """
 
 from mastering.client.client import Tonmeister
-from mastering.client.values import Job, Result, ServiceError, Song
+from mastering.client.options import Adjust, DeliveryOptions, Insert, MasterOptions, StemChange, ToneBand
+from mastering.client.values import Job, Link, Result, ServiceError, Song
 
-__all__ = ["Job", "Result", "ServiceError", "Song", "Tonmeister"]
+__all__ = [
+    "Adjust",
+    "DeliveryOptions",
+    "Insert",
+    "Job",
+    "Link",
+    "MasterOptions",
+    "Result",
+    "ServiceError",
+    "Song",
+    "StemChange",
+    "ToneBand",
+    "Tonmeister",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -10,12 +11,13 @@ import httpx
 
 from mastering.client.values import ServiceError
 
-__all__ = ["API", "Transport", "error_of"]
+__all__ = ["API", "Calls", "Transport", "error_of"]
 
 API = "/api/v1"
 _TRIES = 5
 _SOON_S = 0.5
 _LONGEST_WAIT_S = 30.0
+_PAGE = 200
 
 
 class Transport:
@@ -66,6 +68,28 @@ class Transport:
     def json(self, method: str, path: str, **given: Any) -> Any:
         """The document that a request is answered with."""
         return self.ask(method, f"{API}{path}", **given).json()
+
+    def pages(self, path: str, given: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """All items of a list, asked for page by page."""
+        cursor: str | None = None
+        while True:
+            asked = {**given, "limit": _PAGE} | ({} if cursor is None else {"cursor": cursor})
+            page = self.json("GET", path, params=asked)
+            yield from page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+
+class Calls:
+    """A part of what can be asked of a service.
+
+    Args:
+        transport: to it.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
 
 
 def error_of(response: httpx.Response) -> ServiceError:

@@ -7,12 +7,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, TypeVar
 
+from mastering.client.answers import Check, Failure, Notice, Summary
 from mastering.errors import TonmeisterError
 
-__all__ = ["Job", "Result", "ServiceError", "Song", "State", "read"]
+__all__ = [
+    "Job",
+    "JobLike",
+    "Kind",
+    "Link",
+    "Result",
+    "Role",
+    "ServiceError",
+    "Song",
+    "SongLike",
+    "State",
+    "id_of",
+    "read",
+]
 
 T = TypeVar("T")
 State: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
+Kind: TypeAlias = Literal["master", "album", "batch", "apply", "stems", "remix"]
+Role: TypeAlias = Literal["master", "report", "recipe", "stem", "mix"]
 
 
 class ServiceError(TonmeisterError):
@@ -51,6 +67,7 @@ class Song:
     duration_s: float
     sample_rate_hz: int
     channels: int
+    container: str = ""
     integrated_lufs: float | None = None
     true_peak_dbtp: float | None = None
     uploaded_at: str = ""
@@ -58,11 +75,11 @@ class Song:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A file that a job has written; role is "master", "report", "recipe", "stem" or "mix"."""
+    """A file that a job has written."""
 
     name: str
     url: str
-    role: str
+    role: Role
     size_bytes: int
     sha256: str
     media_type: str
@@ -77,7 +94,7 @@ class Job:
     """A piece of work as it was last heard of; share is 0..1 of the stage."""
 
     id: str
-    kind: str
+    kind: Kind
     label: str
     state: State
     stage: str = ""
@@ -86,20 +103,46 @@ class Job:
     started_at: str | None = None
     finished_at: str | None = None
     attempts: int = 0
-    error: Mapping[str, str] | None = None
+    error: Failure | None = None
+    song: str | None = None
     songs: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    request: Mapping[str, Any] = field(default_factory=dict)
     jobs: tuple[str, ...] = ()
     results: tuple[Result, ...] = ()
-    checks: tuple[Mapping[str, Any], ...] = ()
-    summary: Mapping[str, Any] | None = None
-    notices: tuple[Mapping[str, Any], ...] = ()
+    checks: tuple[Check, ...] = ()
+    summary: Summary | None = None
+    notices: tuple[Notice, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ended(self) -> bool:
         """Nothing more happens to it by itself."""
         return self.state in ("done", "failed", "cancelled")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A link that shows a job to whoever has it.
+
+    Args:
+        url: its address.
+        token: the last part of it.
+        expires_at: when it ends by itself.
+    """
+
+    url: str
+    token: str
+    expires_at: str
+
+
+SongLike: TypeAlias = Song | str
+JobLike: TypeAlias = Job | str
+
+
+def id_of(named: SongLike | JobLike) -> str:
+    """The id of what is named, or known by it already."""
+    return named if isinstance(named, str) else named.id
 
 
 def read(kind: type[T], plain: Mapping[str, Any]) -> T:

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mastering.service.measured import CheckAnswer, NoticeAnswer, ShortTerm, Spectrum, Summary
+
 __all__ = ["About", "Job", "JobPage", "ProblemAnswer", "Song", "SongPage"]
 
 
@@ -124,7 +126,7 @@ class Job(Answer):
     """A piece of work."""
 
     id: str = Field(examples=["5f0c1d2e3b4a59687786a5b4"])
-    kind: str = Field(examples=["master"])
+    kind: Literal["master", "album", "batch", "apply", "stems", "remix"]
     label: str = Field(examples=["song.wav"])
     state: Literal["queued", "running", "done", "failed", "cancelled"]
     stage: str = ""
@@ -140,9 +142,9 @@ class Job(Answer):
     request: dict[str, Any] = Field(default_factory=dict, description="What was asked for.")
     jobs: list[str] = Field(default_factory=list, description="Of a batch.")
     results: list[Result] = Field(default_factory=list)
-    checks: list[dict[str, Any]] = Field(default_factory=list)
-    summary: dict[str, Any] | None = None
-    notices: list[dict[str, Any]] = Field(default_factory=list)
+    checks: list[CheckAnswer] = Field(default_factory=list)
+    summary: Summary | None = None
+    notices: list[NoticeAnswer] = Field(default_factory=list)
     links: dict[str, str] = Field(default_factory=dict)
 
 
@@ -211,11 +213,24 @@ class PluginPage(Answer):
     allowed: bool = Field(description="Whether any may be used.")
 
 
+class PluginParameter(Answer):
+    """What can be set of a plug-in: from low to high in its unit, or one of its choices."""
+
+    key: str = Field(examples=["threshold"])
+    name: str
+    unit: str
+    low: float | None
+    high: float | None
+    choices: list[str]
+    boolean: bool
+    default: str
+
+
 class Plugin(PluginItem):
     """A plug-in with its parameters."""
 
     latency_frames: int
-    parameters: list[dict[str, Any]]
+    parameters: list[PluginParameter]
 
 
 class RecipeOnly(Answer):
@@ -233,8 +248,8 @@ class Analysis(BaseModel):
     loudness_range_lu: float | None
     true_peak_dbtp: float | None
     plr_db: float | None
-    short_term: dict[str, Any]
-    spectrum: dict[str, Any]
+    short_term: ShortTerm
+    spectrum: Spectrum
     correlation: float
     width_db: list[float | None]
 

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from mastering.jobs.kinds import Kinds
 from mastering.service.access import problems
+from mastering.service.described import Described
 from mastering.service.guards import Guards
 from mastering.service.house import House
 from mastering.service.ports import NewWorkshop
@@ -40,7 +41,7 @@ def create_app(settings: Settings, kinds: Kinds, workshop: NewWorkshop) -> FastA
         EnvironmentProblem: its folder or databases cannot be used.
     """
     house = House(settings, kinds, workshop)
-    app = FastAPI(
+    app = Described(
         title="Tonmeister",
         summary="A mastering desk: songs in, masters, stems, reports and recipes out.",
         version=version(),

@@ -1,7 +1,8 @@
 """What takes more than a moment of arithmetic, in processes of its own: the server only waits for it.
 
 One process listens (peaks, analyses, copies that browsers play, curves), one renders previews and keeps the
-songs it has decoded. Either is killed when it takes too long, and a new one takes its place.
+songs it has decoded, one takes songs apart for them. Each is killed when it takes too long, and a new one
+takes its place.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from mastering.service.problems import Problem
 
 __all__ = ["Desk"]
 
-Place: TypeAlias = Literal["listening", "previews"]
-_NICE: dict[Place, int] = {"listening": 5, "previews": 0}
+Place: TypeAlias = Literal["listening", "previews", "stems"]
+_NICE: dict[Place, int] = {"listening": 5, "previews": 0, "stems": 5}
+_TIMES: dict[Place, float] = {"listening": 1.0, "previews": 1.0, "stems": 12.0}
+"""How much longer than others their work may take."""
 _MOST_WAITING = 64
 _STOP_S = 5.0
 
@@ -41,7 +44,7 @@ class Desk:
         self._pools: dict[Place, Any] = {}
         self._lock = threading.Lock()
         self._making: dict[Path, asyncio.Task[Any]] = {}
-        self._waiting: dict[Place, int] = {"listening": 0, "previews": 0}
+        self._waiting = dict.fromkeys(_NICE, 0)
 
     def stop(self) -> None:
         """End all processes, whatever they do."""
@@ -74,7 +77,10 @@ class Desk:
             return await asyncio.wrap_future(self._schedule(place, work, arguments))
         except TimeoutError:
             raise Problem(
-                503, "timed_out", f"it was not done after {self._time_s:g} s", hint="Try a shorter song."
+                503,
+                "timed_out",
+                f"it was not done after {_TIMES[place] * self._time_s:g} s",
+                hint="Try a shorter song.",
             ) from None
         except Exception as error:
             if type(error).__name__ in ("ProcessExpired", "BrokenProcessPool"):
@@ -86,7 +92,9 @@ class Desk:
         finally:
             self._waiting[place] -= 1
 
-    async def kept(self, path: Path, work: Callable[..., None], *arguments: Any) -> Path:
+    async def kept(
+        self, path: Path, work: Callable[..., None], *arguments: Any, place: Place = "listening"
+    ) -> Path:
         """A file that is made when it is first asked for; `work` gets a path to write and the arguments.
 
         Whoever asks meanwhile waits for the same work, which goes on even if all of them go away.
@@ -95,15 +103,17 @@ class Desk:
             return path
         task = self._making.get(path)
         if task is None:
-            task = asyncio.create_task(self._make(path, work, arguments))
+            task = asyncio.create_task(self._make(path, work, arguments, place))
             self._making[path] = task
             task.add_done_callback(lambda done: self._made(path, done))
         await asyncio.shield(task)
         return path
 
-    async def _make(self, path: Path, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    async def _make(
+        self, path: Path, work: Callable[..., None], arguments: tuple[Any, ...], place: Place
+    ) -> None:
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-        await self.do("listening", work, path, *arguments)
+        await self.do(place, work, path, *arguments)
 
     def _made(self, path: Path, task: asyncio.Task[Any]) -> None:
         self._making.pop(path, None)
@@ -118,7 +128,8 @@ class Desk:
                 pool = None
             if pool is None:
                 pool = self._pools[place] = _pool(_NICE[place])
-            future: Future[Any] = pool.schedule(work, args=arguments, timeout=self._time_s)
+            limit_s = _TIMES[place] * self._time_s
+            future: Future[Any] = pool.schedule(work, args=arguments, timeout=limit_s)
             return future
 
 

@@ -88,7 +88,7 @@ class House:
             self.records, self.songs, self.jobs, self.workshop, data / "results", self.feed, self.hooks, room
         )
         self.desk = Desk()
-        self.rooms = Rooms(self.desk, data / "cache")
+        self.rooms = Rooms(self.desk, data / "cache", self.workshop.separators)
         self.shares = Shares(self.records, settings.share_days)
         self.retention = Retention(
             self.records,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PEAK_FRAMES",
     "adjusted_limiter",
+    "host_of",
     "preview",
     "read_peaks",
     "write_analysis",
@@ -110,25 +111,10 @@ def write_analysis(output: Path, source: Path) -> None:
 def write_listen(output: Path, source: Path) -> None:
     """A copy in 32-bit float wav, the rate and length of its source, to be played by any browser."""
     from mastering.io.files import open_source
-    from mastering.io.metadata import Metadata
-    from mastering.io.writer import open_writer
+    from mastering.service.wave import write_float_wav
 
-    with (
-        open_source(source, downmix=True, cache_bytes=0) as audio,
-        open_writer(
-            output,
-            sample_rate=audio.sample_rate,
-            channels=audio.channels,
-            container="wav",
-            bit_depth=32,
-            force=True,
-            frames=audio.frames,
-        ) as writer,
-    ):
-        for block in audio.blocks():
-            writer.write(block)
-        writer.finish()
-        writer.commit(metadata=Metadata())
+    with open_source(source, downmix=True, cache_bytes=0) as audio:
+        write_float_wav(output, audio)
 
 
 def write_gain_reduction(
@@ -139,7 +125,7 @@ def write_gain_reduction(
     from mastering.measure.envelope import STEP_S
     from mastering.service.recipes import recipe_of
 
-    with _host(policy) as host:
+    with host_of(policy) as host:
         limiter_db, compressor_db = _reductions(_song(source), recipe_of(recipe), host)
     names = list(compressor_db)
     deepest = [min(values) for values in zip(*compressor_db.values(), strict=False)] if names else []
@@ -185,7 +171,7 @@ def preview(
     from mastering.service.wave import float_wav
     from mastering.stretch import stretch_of
 
-    with _host(policy) as host:
+    with host_of(policy) as host:
         stretch = stretch_of(
             _song(source), recipe_of(recipe), start_s=start_s, duration_s=duration_s, plugins=host
         )
@@ -215,7 +201,7 @@ def adjusted_limiter(
     with _held:
         survey = _surveys.get(key)
     if survey is None:
-        with _host(policy) as host:
+        with host_of(policy) as host:
             survey = survey_of(_song(source), read, host)
         with _held:
             _surveys[key] = survey
@@ -250,7 +236,8 @@ def _song(source: Path) -> Audio:
     return song
 
 
-def _host(policy: Mapping[str, Any]) -> PluginHost:
+def host_of(policy: Mapping[str, Any]) -> PluginHost:
+    """What runs plug-ins, as far as a policy lets it."""
     from mastering.codec import from_plain
     from mastering.host.plugins.host import PluginHost
     from mastering.host.plugins.policy import Policy

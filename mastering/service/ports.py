@@ -6,10 +6,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+from mastering.chain import SeparatedBy
 from mastering.host.plugins.policy import Policy
+from mastering.ports import Separator
 from mastering.service.models import AlbumBody, ApplyBody, MasterBody, RemixBody, StemsBody
 
-__all__ = ["NewWorkshop", "Workshop"]
+__all__ = ["NewWorkshop", "Separators", "Workshop"]
+
+
+class Separators(Protocol):
+    """Makes separators, wherever it is sent to: a value that crosses processes."""
+
+    def separator(self, made_by: SeparatedBy | None = None) -> Separator:
+        """The separator that a recipe's stems were made by.
+
+        Raises:
+            ParameterError: no such model.
+            ModelError: its files are missing.
+        """
+        ...
 
 
 class Workshop(Protocol):
@@ -37,6 +52,14 @@ class Workshop(Protocol):
 
     def remix(self, body: RemixBody, song: Path, folder: Path) -> Any:
         """Of stems put together again."""
+        ...
+
+    def separators(self, made_by: SeparatedBy) -> Separators:
+        """How a recipe's song is taken apart, as jobs do it.
+
+        Raises:
+            ParameterError: by a model that has no name here.
+        """
         ...
 
     def stem_models(self) -> list[dict[str, Any]]:

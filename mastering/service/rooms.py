@@ -5,24 +5,29 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mastering.chain import Limiter
+from mastering.chain import Limiter, SeparatedBy
 from mastering.codec import from_plain, to_plain
 from mastering.host.plugins.policy import Policy
 from mastering.service import listening
 from mastering.service.adjust import adjusted, with_limiter
 from mastering.service.desk import Desk
 from mastering.service.models import Adjustment
+from mastering.service.ports import Separators
 from mastering.service.problems import Problem
+from mastering.service.summed import summed_name, write_summed
 from mastering.service.wave import is_playable
 from mastering.target import Recipe
 
 __all__ = ["Audible", "Rooms"]
 
 _DEFAULT_CEILING_DBTP = -1.0
+_PATIENCE_S = 45.0
+"""Less than what a reverse proxy waits for an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +53,11 @@ class Rooms:
     Args:
         desk: makes it.
         folder: of all of it.
+        separators: how songs are taken apart, for recipes that change single stems.
     """
 
-    def __init__(self, desk: Desk, folder: Path) -> None:
-        self._desk, self._folder = desk, folder
+    def __init__(self, desk: Desk, folder: Path, separators: Callable[[SeparatedBy], Separators]) -> None:
+        self._desk, self._folder, self._separators = desk, folder, separators
 
     async def peaks(self, audible: Audible, points: int) -> dict[str, Any]:
         """Lowest and highest samples of so many steps."""
@@ -69,18 +75,19 @@ class Rooms:
         return await self._kept(audible, "listen.wav", listening.write_listen)
 
     async def gain_reduction(
-        self, song: Path, recipe: Recipe, policy: Policy, *, folder: str, name: str
+        self, song: Audible, recipe: Recipe, policy: Policy, *, folder: str
     ) -> dict[str, Any]:
         """What a recipe's limiter and compressors do to a song."""
-        _refuse_stems(recipe)
-        path = self._folder / folder / f"{name}.reduction.json"
-        made = await self._desk.kept(
-            path, listening.write_gain_reduction, song, to_plain(recipe), to_plain(policy)
-        )
-        return await self._json(made)
+        path = self._folder / folder / f"{song.folder}.reduction.json"
+        if not await asyncio.to_thread(path.is_file):
+            source, alone = await self._summed(song, recipe, policy)
+            await self._desk.kept(
+                path, listening.write_gain_reduction, source, to_plain(alone), to_plain(policy)
+            )
+        return await self._json(path)
 
     async def adjusted(
-        self, song: Path | None, recipe: Recipe, adjustment: Adjustment, policy: Policy
+        self, song: Audible | None, recipe: Recipe, adjustment: Adjustment, policy: Policy
     ) -> Recipe:
         """A recipe with an adjustment; for its loudness the song is surveyed.
 
@@ -95,29 +102,56 @@ class Rooms:
             raise Problem(
                 422, "song_needed", "a loudness can only be set for a song", hint="Name it.", field="song"
             )
-        _refuse_stems(recipe)
+        source, alone = await self._summed(song, changed, policy)
         limiter = changed.chain.limiter
         ceiling_dbtp = limiter.ceiling_dbtp if limiter is not None else _DEFAULT_CEILING_DBTP
         plain = await self._desk.do(
             "previews",
             listening.adjusted_limiter,
-            *(song, to_plain(changed), to_plain(policy), wanted_lufs, ceiling_dbtp),
+            *(source, to_plain(alone), to_plain(policy), wanted_lufs, ceiling_dbtp),
         )
         return with_limiter(changed, from_plain(Limiter, plain, "limiter"), wanted_lufs)
 
     async def preview(
-        self, song: Path, recipe: Recipe, policy: Policy, *, start_s: float, duration_s: float
+        self, song: Audible, recipe: Recipe, policy: Policy, *, start_s: float, duration_s: float
     ) -> dict[str, Any]:
-        """A stretch of a master."""
-        _refuse_stems(recipe)
+        """A stretch of a master.
+
+        Raises:
+            Problem: the song is still being taken apart.
+        """
+        source, alone = await self._summed(song, recipe, policy)
         found: dict[str, Any] = await self._desk.do(
-            "previews", listening.preview, song, to_plain(recipe), to_plain(policy), start_s, duration_s
+            "previews", listening.preview, source, to_plain(alone), to_plain(policy), start_s, duration_s
         )
         return found
 
     def forget(self, folder: str) -> None:
         """Remove what is kept about a song or a job."""
         shutil.rmtree(self._folder / folder, ignore_errors=True)
+
+    async def _summed(self, song: Audible, recipe: Recipe, policy: Policy) -> tuple[Path, Recipe]:
+        """What a recipe's chain masters, and the recipe of that: without stems.
+
+        Raises:
+            Problem: it takes longer than anybody should wait; it goes on meanwhile.
+        """
+        stems, alone = recipe.stems, replace(recipe, stems=None)
+        if stems is None or not any(chain.changes for chain in stems.chains):
+            return song.path, alone
+        path = self._folder / song.folder / summed_name(stems)
+        given = (song.path, to_plain(recipe), to_plain(policy), self._separators(stems.separator))
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                return await self._desk.kept(path, write_summed, *given, place="stems"), alone
+        except TimeoutError:
+            raise Problem(
+                503,
+                "stems_in_the_making",
+                "the song is being taken apart, which the first preview of a recipe with stems waits for",
+                hint="Ask again in a moment: it goes on meanwhile.",
+                headers={"Retry-After": "10"},
+            ) from None
 
     async def _kept(self, audible: Audible, what: str, work: Any) -> Path:
         path = self._folder / audible.folder / f"{audible.name}.{what}"
@@ -126,13 +160,3 @@ class Rooms:
     async def _json(self, path: Path) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(await asyncio.to_thread(path.read_text, "utf-8"))
         return document
-
-
-def _refuse_stems(recipe: Recipe) -> None:
-    if recipe.stems is not None:
-        raise Problem(
-            409,
-            "recipe_stems",
-            "this recipe changes single stems, which only a whole render does",
-            hint="Render it: POST /api/v1/jobs with kind apply.",
-        )

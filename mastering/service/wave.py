@@ -1,4 +1,4 @@
-"""A wav in memory, for what is heard once and kept nowhere."""
+"""Wavs in 32-bit float: in memory for what is heard once, as files for what is heard again."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mastering.audio import Audio
+from mastering.audio import Audio, AudioSource
 
-__all__ = ["float_wav", "is_playable"]
+__all__ = ["float_wav", "is_playable", "write_float_wav"]
 
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sII4sI")
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
@@ -28,6 +28,26 @@ def float_wav(audio: Audio) -> bytes:
         *(b"data", len(data)),
     )
     return head + data
+
+
+def write_float_wav(output: Path, source: AudioSource) -> None:
+    """A source as a file, of its rate and length, that has its name once it is whole."""
+    from mastering.io.metadata import Metadata
+    from mastering.io.writer import open_writer
+
+    with open_writer(
+        output,
+        sample_rate=source.sample_rate,
+        channels=source.channels,
+        container="wav",
+        bit_depth=32,
+        force=True,
+        frames=source.frames,
+    ) as writer:
+        for block in source.blocks():
+            writer.write(block)
+        writer.finish()
+        writer.commit(metadata=Metadata())
 
 
 def is_playable(path: Path) -> bool:

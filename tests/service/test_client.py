@@ -35,7 +35,7 @@ _JOB = {
 def impatient(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Waiting takes no time, and is noted."""
     waited: list[float] = []
-    monkeypatch.setattr("mastering.client.client.time.sleep", waited.append)
+    monkeypatch.setattr("time.sleep", waited.append)
     return waited
 
 

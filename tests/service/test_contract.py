@@ -15,12 +15,16 @@ from hypothesis import strategies as st
 from tests.service.conftest import noise, upload
 from tests.service.live import Live
 
-_ENDLESS = ("/api/v1/events",)
-"""A stream that ends with the service; see test_live."""
+_STREAMS = ("/api/v1/events", "/api/v1/jobs/{job}/events")
+"""They end with the service or the job: only their beginning is read."""
 
-_EXAMPLES = 4
-_TOO_MUCH = ("positive_data_acceptance",)
-"""A schema cannot say which names, songs and versions there are: what it allows may be refused."""
+_EXAMPLES = 40
+_READ_S = 30.0
+_TOO_MUCH = ("positive_data_acceptance", "ignored_auth")
+"""A schema cannot say which names, songs and versions there are: what it allows may be refused. Without keys
+nobody is asked for one; test_access has them."""
+_NO_MORE_WRONG = "negative_data_rejection"
+"""Where an id of something that is there stands in place of a wrong one, nothing may be wrong any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,25 +59,23 @@ def _as_it_is(_context: Any, value: Any) -> Any:
 
 
 def test_every_answer_is_in_the_document(contract: Contract) -> None:
-    from schemathesis.checks import CHECKS
     from schemathesis.core.failures import FailureGroup
 
-    too_much = [check for check in CHECKS.get_all() if check.__name__ in _TOO_MUCH]
-    assert len(too_much) == len(_TOO_MUCH)
     failed = []
     for operation in (found.ok() for found in contract.schema.get_all_operations()):
-        if operation.path in _ENDLESS:
-            continue
         try:
-            _ask(operation, contract.ids, too_much)
+            _ask(operation, contract.ids)
         except (Exception, FailureGroup) as error:
             failed.append(f"{operation.label}: {error}")
     assert not failed, "\n\n".join(failed)
     assert "Traceback" not in contract.server.log
 
 
-def _ask(operation: Any, ids: dict[str, str], too_much: list[Any]) -> None:
-    """Some requests of one operation, of things that are there and of others."""
+def _ask(operation: Any, ids: dict[str, str]) -> None:
+    """Some requests of one operation, right ones and wrong ones, of things that are there and of others."""
+    from schemathesis import GenerationMode
+
+    right, wrong = map(operation.as_strategy, GenerationMode)
 
     @settings(
         max_examples=_EXAMPLES,
@@ -83,13 +85,69 @@ def _ask(operation: Any, ids: dict[str, str], too_much: list[Any]) -> None:
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=operation.as_strategy(), real=st.booleans())
+    @given(case=st.one_of(right, wrong), real=st.booleans())
     def ask(case: Any, real: bool) -> None:
         if real and operation.method.upper() != "DELETE":
             case.path_parameters.update({k: v for k, v in ids.items() if k in case.path_parameters})
-        case.call_and_validate(excluded_checks=too_much)
+        checks = _checks(*_TOO_MUCH, *([_NO_MORE_WRONG] if real else []))
+        if operation.path in _STREAMS:
+            _hear(case, checks)
+        else:
+            case.call_and_validate(excluded_checks=checks)
 
     ask()
+
+
+def _checks(*names: str) -> list[Any]:
+    from schemathesis.checks import CHECKS, load_all_checks
+
+    load_all_checks()
+    known = {check.__name__: check for check in CHECKS.get_all()}
+    return [known[name] for name in names]
+
+
+def _hear(case: Any, too_much: list[Any]) -> None:
+    """Look at the beginning of a stream; an answer that is none is looked at as any other."""
+    import requests
+
+    asked = case.as_transport_kwargs()
+    with requests.Session() as session, session.request(**asked, stream=True, timeout=_READ_S) as answer:
+        if answer.status_code == 200:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            assert next(answer.iter_lines()) == b"retry: 2000"
+        else:
+            case.validate_response(answer, excluded_checks=too_much)
+
+
+@pytest.mark.parametrize("last", ["", "-1", "1e3", "0x10", "null", "%00"])
+def test_nonsense_for_a_last_event_is_none_at_all(contract: Contract, last: str) -> None:
+    """A stream from the beginning: one event for each job there is."""
+    headers = {"Last-Event-ID": last}
+    with httpx.stream(
+        "GET", f"{contract.server.url}/api/v1/events", headers=headers, timeout=_READ_S
+    ) as told:
+        assert told.status_code == 200
+        lines = told.iter_lines()
+        assert next(lines) == "retry: 2000"
+        assert next(line for line in lines if line.startswith("id: "))
+
+
+def test_a_number_beyond_the_last_one_misses_nothing_new(contract: Contract) -> None:
+    """As of a client that knew the service before its data were lost."""
+    with (
+        httpx.Client(base_url=contract.server.url, timeout=_READ_S) as client,
+        client.stream("GET", "/api/v1/events", headers={"Last-Event-ID": "9" * 20}) as told,
+    ):
+        lines = told.iter_lines()
+        assert next(lines) == "retry: 2000"
+        song, job = contract.ids["song"], {"kind": "stems", "model": "draft"}
+        assert client.post("/api/v1/jobs", json={**job, "song": song}).is_success
+        assert next(line for line in lines if line.startswith(("id: ", ": ping"))).startswith("id: ")
+
+
+def test_too_long_a_number_is_refused(contract: Contract) -> None:
+    answer = httpx.get(f"{contract.server.url}/api/v1/events", headers={"Last-Event-ID": "1" * 21})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
 
 
 def test_the_document_is_of_openapi_31_and_says_everything(contract: Contract) -> None:

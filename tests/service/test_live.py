@@ -125,7 +125,7 @@ def test_a_preview_of_a_job_and_its_render(
 def test_an_album_and_a_batch(desk: Tonmeister, song: Song, files: Path, tmp_path: Path) -> None:
     other = desk.upload(files / "other.flac")
     album = desk.album([song, other], style="warm", container="flac")
-    batch = desk.submit({"kind": "batch", "songs": [song.id, other.id], "style": "warm"})
+    batch = desk.batch([song, other], style="warm")
     album, batch = desk.wait(album, timeout_s=120.0), desk.wait(batch, timeout_s=120.0)
     assert (album.state, batch.state) == ("done", "done"), (album.error, batch.error)
     masters = [result for result in album.results if result.role == "master"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Body, Request
 from starlette.responses import Response
 
 from mastering import library
@@ -12,6 +12,7 @@ from mastering.errors import ParameterError
 from mastering.io.encoders import check_format, nearest_rate
 from mastering.service.access import COOKIE, Asking, TheHouse, problems
 from mastering.service.answers import About, Preset
+from mastering.service.examples.requests import SESSION
 from mastering.service.keys import SESSION_S
 from mastering.service.models import SessionBody
 from mastering.service.problems import Problem
@@ -51,7 +52,9 @@ def describe_service(house: TheHouse, role: str) -> dict[str, Any]:
 
 
 @router.post("/session", status_code=204, responses=problems())
-def open_session(house: TheHouse, request: Request, body: SessionBody) -> Response:
+def open_session(
+    house: TheHouse, request: Request, body: Annotated[SessionBody, Body(openapi_examples=SESSION)]
+) -> Response:
     """Begin a session: a cookie in place of the key, which no script can read."""
     address = request.client.host if request.client is not None else "?"
     house.requests.take(address)

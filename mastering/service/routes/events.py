@@ -14,6 +14,7 @@ from starlette.responses import StreamingResponse
 from mastering.jobs.model import ENDED
 from mastering.service.access import Asking, TheHouse, problems
 from mastering.service.documents import API
+from mastering.service.examples.requests import LAST_EVENT
 from mastering.service.house import House
 from mastering.service.keys import Caller
 from mastering.service.routes.jobs import JobPath
@@ -31,7 +32,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     }
 }
 
-LastId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=20)]
+LastId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=20, openapi_examples=LAST_EVENT)]
 
 router = APIRouter(prefix=API, tags=["events"])
 
@@ -51,7 +52,9 @@ async def job_events(
 @router.get("/events", response_class=StreamingResponse, responses={**_STREAM, **problems()})
 async def events(house: TheHouse, caller: Asking, last_event_id: LastId = None) -> StreamingResponse:
     """All your jobs whenever they change."""
-    start = _number(last_event_id) if last_event_id is not None else await run_in_threadpool(house.feed.last)
+    start = await run_in_threadpool(house.feed.last)
+    if last_event_id is not None:  # of another service's data it may be beyond ours
+        start = min(_number(last_event_id), start)
     return _stream(house, caller, start, owner=None if caller.is_admin else caller.owner)
 
 

@@ -9,39 +9,12 @@ from fastapi import APIRouter, Body, Header, Path, Query, Response
 from mastering.service.access import Asking, Cursor, Limit, TheHouse, cursor_after, problems, read_cursor
 from mastering.service.answers import Job, JobPage
 from mastering.service.documents import API
+from mastering.service.examples.requests import JOBS
 from mastering.service.models import JobBody
 
 __all__ = ["JobPath", "router"]
 
 JobPath = Annotated[str, Path(pattern="^[0-9a-f]{24}$")]
-
-_EXAMPLES: dict[str, Any] = {
-    "style": {
-        "summary": "Master to a style",
-        "value": {"kind": "master", "song": "0f1e2d3c4b5a69788796a5b4", "style": "balanced"},
-    },
-    "reference": {
-        "summary": "Master to a reference, as flac",
-        "value": {
-            "kind": "master",
-            "song": "0f1e2d3c4b5a69788796a5b4",
-            "references": ["aa1e2d3c4b5a69788796a5b4"],
-            "options": {"amount_percent": 70.0, "container": "flac"},
-        },
-    },
-    "stems": {
-        "summary": "Separate",
-        "value": {"kind": "stems", "song": "0f1e2d3c4b5a69788796a5b4", "container": "flac"},
-    },
-    "remix": {
-        "summary": "Less voice",
-        "value": {
-            "kind": "remix",
-            "song": "0f1e2d3c4b5a69788796a5b4",
-            "stems": {"vocals": {"gain_db": -6.0}},
-        },
-    },
-}
 
 router = APIRouter(prefix=f"{API}/jobs", tags=["jobs"])
 
@@ -50,13 +23,16 @@ router = APIRouter(prefix=f"{API}/jobs", tags=["jobs"])
     "",
     response_model=Job,
     status_code=201,
-    responses={200: {"model": Job, "description": "This work is known already."}, **problems(404, 409, 507)},
+    responses={
+        200: {"model": Job, "description": "This work is known already."},
+        **problems(404, 409, 507),
+    },
 )
 def submit(
     house: TheHouse,
     caller: Asking,
     response: Response,
-    body: Annotated[JobBody, Body(openapi_examples=_EXAMPLES)],
+    body: Annotated[JobBody, Body(openapi_examples=JOBS)],
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> Any:
     """Ask for work. The same work, or the same Idempotency-Key, gives the same job."""

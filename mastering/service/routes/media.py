@@ -19,6 +19,7 @@ from mastering.service.rooms import Audible
 from mastering.service.routes.jobs import JobPath
 from mastering.service.routes.results import ResultName
 from mastering.service.routes.songs import SongPath
+from mastering.service.songs import Song
 
 __all__ = ["router"]
 
@@ -94,16 +95,18 @@ async def reduction_answer(house: House, caller: Caller, job: str, song: str | N
     """Curves of gain reduction of a job's song."""
     recipe = recipe_of(await run_in_threadpool(house.work.recipe, caller, job, song))
     document = await run_in_threadpool(house.work.get, caller, job)
-    known = await run_in_threadpool(house.songs.get, caller, song or document["songs"][0])
-    return await house.rooms.gain_reduction(
-        house.songs.path(known), recipe, house.plugins.policy(), folder=job, name=known.id
-    )
+    heard = await run_in_threadpool(audible_song, house, caller, song or document["songs"][0])
+    return await house.rooms.gain_reduction(heard, recipe, house.plugins.policy(), folder=job)
 
 
 def audible_song(house: House, caller: Caller, song: str) -> Audible:
     """A song, to be heard."""
-    known = house.songs.get(caller, song)
-    return Audible(path=house.songs.path(known), folder=known.id, name="song", tag=known.sha256)
+    return audible(house, house.songs.get(caller, song))
+
+
+def audible(house: House, song: Song) -> Audible:
+    """A known song, to be heard."""
+    return Audible(path=house.songs.path(song), folder=song.id, name="song", tag=song.sha256)
 
 
 def audible_result(house: House, caller: Caller, job: str, name: str) -> Audible:

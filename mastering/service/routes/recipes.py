@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Body
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -13,11 +13,13 @@ from mastering.codec import to_plain
 from mastering.service.access import Asking, TheHouse, problems
 from mastering.service.answers import DiffAnswer, RecipeAnswer, RecipeOnly
 from mastering.service.documents import API
+from mastering.service.examples.requests import ADJUST, DIFF, PREVIEWS, VALIDATE
 from mastering.service.house import House
 from mastering.service.keys import Caller
 from mastering.service.models import AdjustBody, DiffBody, PreviewBody, RecipeBody
 from mastering.service.problems import Problem
 from mastering.service.recipes import changes, recipe_of, sentences
+from mastering.service.routes.media import audible
 from mastering.service.songs import Song
 from mastering.target import Recipe
 
@@ -39,27 +41,31 @@ router = APIRouter(prefix=API, tags=["recipes"])
 
 
 @router.post("/recipes/validate", response_model=RecipeAnswer, responses=problems())
-def validate(_caller: Asking, body: RecipeBody) -> Any:
+def validate(_caller: Asking, body: Annotated[RecipeBody, Body(openapi_examples=VALIDATE)]) -> Any:
     """A recipe as this version writes it, and what it does in sentences."""
     recipe = recipe_of(body.recipe)
     return {"recipe": to_plain(recipe), "sentences": sentences(recipe)}
 
 
 @router.post("/recipes/diff", response_model=DiffAnswer, responses=problems())
-def diff(_caller: Asking, body: DiffBody) -> Any:
+def diff(_caller: Asking, body: Annotated[DiffBody, Body(openapi_examples=DIFF)]) -> Any:
     """What differs between two recipes, value by value."""
     return {"changes": changes(recipe_of(body.a), recipe_of(body.b))}
 
 
 @router.post("/recipes/adjust", response_model=RecipeOnly, responses=problems(404, 409))
-async def adjust(house: TheHouse, caller: Asking, body: AdjustBody) -> Any:
+async def adjust(
+    house: TheHouse, caller: Asking, body: Annotated[AdjustBody, Body(openapi_examples=ADJUST)]
+) -> Any:
     """The recipe that an adjustment gives: what `previews` plays, and what kind `apply` renders."""
     recipe, _ = await _adjusted(house, caller, body)
     return {"recipe": to_plain(recipe)}
 
 
 @router.post("/previews", response_class=Response, responses={**_WAV, **problems(404, 409)})
-async def preview(house: TheHouse, caller: Asking, body: PreviewBody) -> Response:
+async def preview(
+    house: TheHouse, caller: Asking, body: Annotated[PreviewBody, Body(openapi_examples=PREVIEWS)]
+) -> Response:
     """A stretch of a song as a recipe masters it; without dither and encoding."""
     start_s = time.perf_counter()
     recipe, song = await _adjusted(house, caller, body)
@@ -75,7 +81,7 @@ async def preview(house: TheHouse, caller: Asking, body: PreviewBody) -> Respons
             field="start_s",
         )
     found = await house.rooms.preview(
-        house.songs.path(song),
+        audible(house, song),
         recipe,
         house.plugins.policy(),
         start_s=body.start_s,
@@ -111,8 +117,8 @@ async def _adjusted(
     recipe = recipe_of(plain)
     house.plugins.check(recipe)
     song = await run_in_threadpool(house.songs.get, caller, song_id) if song_id is not None else None
-    path = house.songs.path(song) if song is not None else None
-    return await house.rooms.adjusted(path, recipe, body.adjust, house.plugins.policy()), song
+    heard = audible(house, song) if song is not None else None
+    return await house.rooms.adjusted(heard, recipe, body.adjust, house.plugins.policy()), song
 
 
 def _number(value: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeAlias
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Body, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, Response
 
@@ -12,6 +12,7 @@ from mastering.service import documents
 from mastering.service.access import Asking, TheHouse, problems
 from mastering.service.answers import About, Analysis, GainReduction, Job, Peaks, ShareAnswer, Song
 from mastering.service.documents import API
+from mastering.service.examples.requests import SHARE
 from mastering.service.files import FILE
 from mastering.service.models import ShareBody
 from mastering.service.problems import Problem
@@ -31,8 +32,13 @@ Token = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 router = APIRouter(prefix=API, tags=["sharing"])
 
 
-@router.post("/shares", response_model=ShareAnswer, status_code=201, responses=problems(404))
-def share(house: TheHouse, caller: Asking, body: ShareBody) -> Any:
+@router.post(
+    "/shares",
+    response_model=ShareAnswer,
+    status_code=201,
+    responses=problems(404),
+)
+def share(house: TheHouse, caller: Asking, body: Annotated[ShareBody, Body(openapi_examples=SHARE)]) -> Any:
     """Make a link that shows a job to whoever has it."""
     row = house.work.row(caller, body.job)
     if row["kind"] == "batch":

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from mastering.errors import TonmeisterError
 from mastering.service.access import Asking, TheHouse, problems
 from mastering.service.documents import API
+from mastering.service.examples.requests import CHECKSUM, LENGTH, METADATA, OFFSET
 from mastering.service.house import House
 from mastering.service.problems import Problem, answer, problem_of
 from mastering.service.songs import harmless_name
@@ -37,7 +38,15 @@ _OFFSET = {"Upload-Offset": {"schema": {"type": "integer"}, "description": "How 
 _SONG = {"Tonmeister-Song": {"schema": {"type": "string"}, "description": "The song, once all has arrived."}}
 
 UploadId = Annotated[str, Path(pattern="^[0-9a-f]{24}$")]
-Size = Annotated[int, Header(ge=0, le=2**53)]
+Length = Annotated[int, Header(ge=0, le=2**53, description="In bytes.", openapi_examples=LENGTH)]
+Offset = Annotated[int, Header(ge=0, le=2**53, description="In bytes.", openapi_examples=OFFSET)]
+Version = Annotated[str | None, Header(description="Of the protocol.", examples=[_VERSION])]
+Checksum = Annotated[
+    str | None, Header(max_length=200, description="Of the body.", openapi_examples=CHECKSUM)
+]
+Metadata = Annotated[
+    str | None, Header(max_length=4_000, description="`filename`, in base64.", openapi_examples=METADATA)
+]
 
 router = APIRouter(prefix=f"{API}/uploads", tags=["uploads"])
 
@@ -68,10 +77,10 @@ async def create(
     house: TheHouse,
     caller: Asking,
     request: Request,
-    upload_length: Size,
-    tus_resumable: Annotated[str | None, Header()] = None,
-    upload_metadata: Annotated[str | None, Header(max_length=4_000)] = None,
-    upload_checksum: Annotated[str | None, Header(max_length=200)] = None,
+    upload_length: Length,
+    tus_resumable: Version = None,
+    upload_metadata: Metadata = None,
+    upload_checksum: Checksum = None,
 ) -> Response:
     """Announce a file; its first bytes may come along."""
     _check_version(tus_resumable)
@@ -91,9 +100,7 @@ async def create(
     response_class=Response,
     responses={200: {"headers": {**_OFFSET, **_SONG}}, **problems(404, 412)},
 )
-def look(
-    house: TheHouse, caller: Asking, upload: UploadId, tus_resumable: Annotated[str | None, Header()] = None
-) -> Response:
+def look(house: TheHouse, caller: Asking, upload: UploadId, tus_resumable: Version = None) -> Response:
     """How much has arrived."""
     _check_version(tus_resumable)
     known = house.uploads.get(caller, upload)
@@ -115,9 +122,9 @@ async def add(
     caller: Asking,
     request: Request,
     upload: UploadId,
-    upload_offset: Size,
-    tus_resumable: Annotated[str | None, Header()] = None,
-    upload_checksum: Annotated[str | None, Header(max_length=200)] = None,
+    upload_offset: Offset,
+    tus_resumable: Version = None,
+    upload_checksum: Checksum = None,
 ) -> Response:
     """Send what comes next. The last part makes a song of the file."""
     _check_version(tus_resumable)
@@ -140,9 +147,7 @@ async def add(
 
 
 @router.delete("/{upload}", status_code=204, responses=problems(404, 412, 423))
-def end(
-    house: TheHouse, caller: Asking, upload: UploadId, tus_resumable: Annotated[str | None, Header()] = None
-) -> Response:
+def end(house: TheHouse, caller: Asking, upload: UploadId, tus_resumable: Version = None) -> Response:
     """Give an upload up."""
     _check_version(tus_resumable)
     known = house.uploads.get(caller, upload)

@@ -5,6 +5,7 @@ import { integrated } from "./loudness.js";
 import { PIECE_S } from "./pieces.js";
 
 const KEPT = 4;
+const AGAIN_MS = 2000;
 
 /** Like FilePieces, but each piece is a render of the job's recipe with `adjust` applied. */
 export class PreviewPieces {
@@ -30,12 +31,20 @@ export class PreviewPieces {
     const duration_s = Math.min(PIECE_S, this.duration_s - start_s);
     if (duration_s <= 0) return null;
     const { job, song, adjust } = this;
-    const response = await postForBytes(
-      "/previews",
-      { job, song, adjust, start_s, duration_s },
-      { signal: this.ending.signal },
-    );
+    const response = await this.rendered({ job, song, adjust, start_s, duration_s });
     return this.decoder.decodeAudioData(await response.arrayBuffer());
+  }
+
+  /** Where the job has changed single stems, the first piece waits until they are there again. */
+  async rendered(wanted) {
+    for (;;) {
+      try {
+        return await postForBytes("/previews", wanted, { signal: this.ending.signal });
+      } catch (problem) {
+        if (problem.code !== "stems_in_the_making") throw problem;
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      }
+    }
   }
 
   /** Stops what is not needed any more; what is already there stays. */
