@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import posixpath
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -21,6 +23,7 @@ MEDIA_TYPES = {
 """What is served, by suffix; anything else in this folder stays here."""
 
 _PACKED = frozenset({".woff2"})
+_IMPORT = re.compile(r'^(?:import|export)\b[^;()]*?"(\.[^"]+)"', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +52,30 @@ def find_asset(name: str) -> Asset | None:
 
 
 @cache
-def index_html() -> Asset:
+def index_html(first: str = "js/main.js") -> Asset:
     """The document for `GET /` and for shared links; it names its files under `/assets/DIGEST/`.
 
-    It names every module, so that a browser fetches all at once and not one import after the other.
+    Args:
+        first: the module that the view begins with. The document names it and all that it imports, so that
+            a browser fetches them at once and not one import after the other; what is imported later is not.
     """
-    modules = (name for name in ASSETS if name.endswith(".js") and not name.endswith("-worker.js"))
+    modules = sorted(_imported("js/main.js") | _imported(first))
     links = "\n".join(f'<link rel="modulepreload" href="/assets/{name}">' for name in modules)
     html = ASSETS["index.html"].content.replace(b"<!-- modules -->", links.encode())
     return _asset("index.html", html.replace(b"/assets/", f"/assets/{DIGEST}/".encode()))
+
+
+def _imported(name: str) -> frozenset[str]:
+    """A module and what it imports, not what it loads when it is needed."""
+    found, waiting = set(), [name]
+    while waiting:
+        one = waiting.pop()
+        if one not in found:
+            found.add(one)
+            folder = posixpath.dirname(one)
+            names = _IMPORT.findall(ASSETS[one].content.decode("utf-8"))
+            waiting += [posixpath.normpath(posixpath.join(folder, other)) for other in names]
+    return frozenset(found)
 
 
 def _read_all() -> dict[str, Asset]:

@@ -71,3 +71,12 @@ export function surface(props, draw) {
 export function ink(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
+
+/** Red, green and blue of a colour as the themes write it, "#08263b". */
+export const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+
+/** A colour between two of the theme's; a share of 1 is the first. */
+export function blend(one, other, share) {
+  const [from, to] = [rgb(ink(other)), rgb(ink(one))];
+  return `rgb(${from.map((value, part) => Math.round(value + (to[part] - value) * share)).join(" ")})`;
+}

@@ -11,6 +11,7 @@ const KEYS = [
   ["Home", "To the start"],
   ["L", "Loop: from here 8 s, the region you drew, or off"],
   ["[ ]", "Loop starts or ends here"],
+  ["+ − 0", "Zoom in, out, to the whole song"],
   ["M", "Matched loudness on and off"],
   ["Ctrl Z", "Undo an adjustment; with Shift redo"],
   ["?", "This list"],

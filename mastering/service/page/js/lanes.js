@@ -6,8 +6,14 @@ import { number } from "./format.js";
 
 export const INKS = { original: "before", master: "after", reference: "reference" };
 
-/** Short-term loudness of all sources; the shown one in front. */
-export function curveLane({ sources, duration_s }) {
+/** Where a second lies in a window of time that is `width` wide. */
+const placing =
+  ({ from_s, to_s }, width) =>
+  (second) =>
+    ((second - from_s) / (to_s - from_s)) * width;
+
+/** Short-term loudness of all sources over `time.view`; the shown one in front. */
+export function curveLane({ sources, time }) {
   let shown = "master";
   const curves = sources.filter((one) => one.analysis?.short_term?.lufs?.length);
   const all = curves
@@ -25,10 +31,10 @@ export function curveLane({ sources, duration_s }) {
         ...curves.filter(({ name }) => name !== shown),
         ...curves.filter(({ name }) => name === shown),
       ])
-        trace(context, one, { width, height, y, duration_s, front: one.name === shown });
+        trace(context, one, { x: placing(time.view, width), width, height, y, front: one.name === shown });
     },
   );
-  return { element, show: (name) => ((shown = name), element.paint()), close() {} };
+  return { element, paint: element.paint, show: (name) => ((shown = name), element.paint()) };
 }
 
 function quantile(values, share) {
@@ -55,7 +61,7 @@ function grid(context, width, height, low, high, y) {
   }
 }
 
-function trace(context, { name, analysis }, { width, height, y, duration_s, front }) {
+function trace(context, { name, analysis }, { x, width, height, y, front }) {
   const { step_s, lufs, first_s = 3 } = analysis.short_term;
   const middle_s = first_s - 1.5; // of the three seconds that a value stands for
   context.beginPath();
@@ -64,30 +70,34 @@ function trace(context, { name, analysis }, { width, height, y, duration_s, fron
   context.globalAlpha = front ? 1 : 0.55;
   let open = false;
   lufs.forEach((value, index) => {
-    const x = ((middle_s + index * step_s) / duration_s) * width;
-    if (x > width || value === null || !Number.isFinite(value)) return void (open = false);
+    const place = x(middle_s + index * step_s);
+    const aside = x(middle_s + (index + 1) * step_s) < 0 || x(middle_s + (index - 1) * step_s) > width;
+    if (aside || value === null || !Number.isFinite(value)) return void (open = false);
     const at = Math.min(height, Math.max(0, y(value)));
-    if (open) context.lineTo(x, at);
-    else context.moveTo(x, at);
+    if (open) context.lineTo(place, at);
+    else context.moveTo(place, at);
     open = true;
   });
   context.stroke();
   context.globalAlpha = 1;
 }
 
-/** Gain reduction from above: the limiter filled, the compressor as a line. Hidden where the service has none. */
-export function reductionLane({ job, song, duration_s }) {
-  let found = null;
+/** Gain reduction over `time.view`, from above: the limiter filled, the compressor as a line. Hidden where the
+ * service has none. */
+export function reductionLane({ job, song, time }) {
+  let [found, deepest] = [null, -3];
   const canvas = surface(
     { class: "lane reduction", role: "img", "aria-label": "Gain reduction" },
     (context, width, height) => {
       if (!found) return;
-      const deepest = Math.min(-3, ...found.limiter_db, ...(found.compressor_db ?? []));
       const y = (db) => (db / deepest) * (height - 4);
-      const x = (index) => ((index * found.step_s) / duration_s) * width;
-      area(context, found.limiter_db, { x, y }, ink("target"));
+      const place = placing(time.view, width);
+      const x = (index) => place(index * found.step_s);
+      const first = Math.max(0, Math.floor(time.view.from_s / found.step_s) - 1);
+      const last = Math.ceil(time.view.to_s / found.step_s) + 2;
+      area(context, found.limiter_db.slice(first, last), { x, y, first }, ink("target"));
       if (found.compressor_db?.some((db) => db < -0.05))
-        line(context, found.compressor_db, { x, y }, ink("fifth"));
+        line(context, found.compressor_db.slice(first, last), { x, y, first }, ink("fifth"));
       context.fillStyle = ink("muted");
       context.font = "500 11px Barlow, sans-serif";
       context.textAlign = "right";
@@ -108,12 +118,11 @@ export function reductionLane({ job, song, duration_s }) {
     ),
     canvas,
   );
-  const repaint = () => canvas.paint();
-  addEventListener("themechange", repaint);
   get(`/jobs/${job.id}/gain-reduction?song=${song.id}`)
     .then((answer) => {
       found = answer;
       const most = Math.min(0, ...answer.limiter_db);
+      deepest = Math.min(-3, most, ...(answer.compressor_db ?? []));
       canvas.setAttribute(
         "aria-label",
         `Gain reduction over time. The limiter takes at most ${number(-most)} dB.`,
@@ -122,23 +131,23 @@ export function reductionLane({ job, song, duration_s }) {
       canvas.paint();
     })
     .catch(() => {});
-  return { element, close: () => removeEventListener("themechange", repaint) };
+  return { element, paint: canvas.paint };
 }
 
-function area(context, values, { x, y }, colour) {
+function area(context, values, { x, y, first }, colour) {
   context.beginPath();
-  context.moveTo(0, 0);
-  values.forEach((db, index) => context.lineTo(x(index), y(db)));
-  context.lineTo(x(values.length - 1), 0);
+  context.moveTo(x(first), 0);
+  values.forEach((db, index) => context.lineTo(x(first + index), y(db)));
+  context.lineTo(x(first + values.length - 1), 0);
   context.fillStyle = colour;
   context.globalAlpha = 0.75;
   context.fill();
   context.globalAlpha = 1;
 }
 
-function line(context, values, { x, y }, colour) {
+function line(context, values, { x, y, first }, colour) {
   context.beginPath();
-  values.forEach((db, index) => (index ? context.lineTo(x(index), y(db)) : context.moveTo(x(index), y(db))));
+  values.forEach((db, index) => context[index ? "lineTo" : "moveTo"](x(first + index), y(db)));
   context.strokeStyle = colour;
   context.lineWidth = 1.5;
   context.stroke();

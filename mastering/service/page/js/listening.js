@@ -86,6 +86,7 @@ export function listening(material) {
     l: () => loop(player, announce),
     "[": () => edge(player, "from_s"),
     "]": () => edge(player, "to_s"),
+    ...lanes.keys,
     Home: () => player.seek(0),
     ArrowLeft: (event) => player.seek(player.position_s - (event.shiftKey ? 1 : 5)),
     ArrowRight: (event) => player.seek(player.position_s + (event.shiftKey ? 1 : 5)),

@@ -1,6 +1,6 @@
 // The page: which view an address shows, and what belongs to all views.
 
-import { TOKEN, get, onContact } from "./api.js";
+import { Problem, TOKEN, get, onContact } from "./api.js";
 import { follow } from "./events.js";
 import { h, fill, say } from "./dom.js";
 import { onFiles } from "./dropping.js";
@@ -8,32 +8,54 @@ import { askForKey } from "./key.js";
 import { openHelp } from "./help.js";
 import { startTheme } from "./theme.js";
 import { presets, showHome } from "./home.js";
-import { showDesk } from "./desk.js";
-import { showShared } from "./shared.js";
 
 const main = document.getElementById("main");
 const banner = document.getElementById("banner");
 let about = null;
-let open = false;
+let known = false;
 let leave = () => {};
+let latest = null;
+
+/** The desk's modules come when they are needed, or when the first view is there and has nothing to do. */
+const loadDesk = () => import("./desk.js").catch(outdated);
+const loadShared = () => import("./shared.js").catch(outdated);
+const asksForJob = () => location.hash.startsWith("#/job/");
+
+function outdated() {
+  throw new Problem({
+    code: "page_outdated",
+    detail: "A part of this page could not be loaded.",
+    hint: "The service may have been renewed or restarted. Loading the page again helps.",
+  });
+}
+
+async function open(view, id, song) {
+  if (TOKEN) return (await loadShared()).showShared(main, about);
+  if (view === "job" && id) return (await loadDesk()).showDesk(main, about, { id, song });
+  const end = await showHome(main, about);
+  (window.requestIdleCallback ?? setTimeout)(() => loadDesk().catch(() => {}));
+  return end;
+}
 
 async function show() {
-  const [, view, id, song] = location.hash.split("/").map(decodeURIComponent);
+  const mine = (latest = {});
+  const address = location.hash.split("/").map(decodeURIComponent);
   leave();
   leave = () => {};
   fill(main);
   try {
-    if (TOKEN) leave = await showShared(main, about);
-    else if (view === "job" && id) leave = await showDesk(main, about, { id, song });
-    else leave = await showHome(main, about);
+    const end = await open(...address.slice(1));
+    if (latest !== mine) return end(); // somebody went elsewhere meanwhile
+    leave = end;
   } catch (problem) {
-    showProblem(problem);
+    if (latest === mine) showProblem(problem);
   }
   if (document.activeElement === document.body) main.focus({ preventScroll: true });
 }
 
 function showProblem(problem) {
   const words = TOKEN && [401, 403, 404, 410].includes(problem.status) ? ended() : problem;
+  const again = problem.code === "page_outdated" ? () => location.reload() : start;
   document.title = "Tonmeister";
   fill(
     main,
@@ -47,7 +69,7 @@ function showProblem(problem) {
         : h(
             "p",
             {},
-            h("button", { class: "primary", type: "button", text: "Try again", on: { click: start } }),
+            h("button", { class: "primary", type: "button", text: "Try again", on: { click: again } }),
             " ",
             h("a", { class: "button", href: "#/", text: "All music" }),
           ),
@@ -62,9 +84,9 @@ const ended = () => ({
 
 async function start() {
   try {
-    if (!TOKEN && !location.hash.startsWith("#/job/")) presets().catch(() => {}); // needed next
+    (TOKEN ? loadShared() : asksForJob() ? loadDesk() : presets()).catch(() => {}); // needed next
     [about] = await Promise.all([get("/about"), follow()]);
-    open = true;
+    known = true;
   } catch (problem) {
     if (problem.status === 401 && !TOKEN) return askForKey(main, start);
     return showProblem(problem);
@@ -81,8 +103,8 @@ onContact((reachable, problem) => {
     clearTimeout(silent);
     [silent, banner.hidden] = [null, true];
   } else silent ??= setTimeout(showAway, 2500);
-  if (problem?.status === 401 && open && !TOKEN) {
-    open = false;
+  if (problem?.status === 401 && known && !TOKEN) {
+    known = false;
     leave();
     askForKey(main, start, problem);
   }

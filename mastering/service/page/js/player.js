@@ -3,7 +3,7 @@
 // Every track always runs; what is heard is a matter of gains, so switching costs neither time nor position.
 
 import { PIECE_S } from "./pieces.js";
-import { Track } from "./track.js";
+import { FADE_S, Track } from "./track.js";
 
 const AHEAD_S = 3;
 const START_S = 0.1;
@@ -106,9 +106,10 @@ export class Player extends EventTarget {
   setLoop(region) {
     this.loop = region && region.to_s - region.from_s >= 0.05 ? region : null;
     if (this.playing) {
-      const here = this.position_s;
-      const outside = this.loop && (here < this.loop.from_s || here >= this.loop.to_s);
-      this.seek(outside ? this.loop.from_s : here);
+      const soon = this.frameAt(this.context.currentTime + this.lead_s) / this.rate_hz;
+      const outside = this.loop && (soon < this.loop.from_s || soon >= this.loop.to_s);
+      if (outside) this.seek(this.loop.from_s);
+      else this.planAnew();
     }
     this.tell("loop");
   }
@@ -123,8 +124,18 @@ export class Player extends EventTarget {
 
   begin(frame) {
     this.spans = [];
-    this.next = { at: null, frame };
+    this.next = { at: null, frame, run: {} };
     this.stopped = frame;
+    this.tick();
+  }
+
+  /** Plans once more what comes, while what sounds goes on: the loop is another. */
+  planAnew() {
+    const at = Math.ceil((this.context.currentTime + this.lead_s) * this.rate_hz);
+    const frame = this.frameAt(at / this.rate_hz);
+    for (const track of this.tracks.values()) track.endAt(at);
+    this.spans = this.spans.filter((span) => span.at < at);
+    this.next = { at, frame, run: {}, fade: true };
     this.tick();
   }
 
@@ -158,7 +169,7 @@ export class Player extends EventTarget {
     const index = Math.floor(from / (PIECE_S * this.rate_hz));
     const end = this.loop ? Math.round(this.loop.to_s * this.rate_hz) : this.frames;
     const limit = from < end ? Math.min(end, this.frames) : this.frames;
-    return { index, from, to: Math.min((index + 1) * PIECE_S * this.rate_hz, limit) };
+    return { index, from, to: Math.min((index + 1) * PIECE_S * this.rate_hz, limit), run: this.next.run };
   }
 
   /** The piece of every track, and what it was taken from. */
@@ -185,14 +196,25 @@ export class Player extends EventTarget {
     const now = this.context.currentTime * this.rate_hz;
     const late = this.next.at === null || this.next.at < now;
     const at = late ? Math.ceil(now + this.lead_s * this.rate_hz) : this.next.at;
-    for (const { track, buffer } of loaded) if (buffer) track.plan(buffer, { ...span, at });
+    for (const { track, buffer } of loaded) if (buffer) track.plan(buffer, { ...span, at }, this.next.fade);
     this.spans = this.spans.filter((one) => one.at + one.to - one.from > now - this.rate_hz);
-    this.spans.push({ at, from: span.from, to: span.to });
-    const frame = this.looping(span) ? Math.round(this.loop.from_s * this.rate_hz) : span.to;
-    this.next = { at: at + span.to - span.from, frame };
+    this.spans.push({ ...span, at });
+    const end = at + span.to - span.from;
+    this.next = this.looping(span) ? this.turn(span.run, end) : { at: end, frame: span.to, run: span.run };
     for (const track of this.tracks.values())
-      track.pieces.piece(Math.floor(frame / (PIECE_S * this.rate_hz)))?.catch(() => {});
+      track.pieces.piece(Math.floor(this.next.frame / (PIECE_S * this.rate_hz)))?.catch(() => {});
     return this.context.currentTime * this.rate_hz < at;
+  }
+
+  /**
+   * Where the loop begins again: a new run takes over from the old at frame `at` of the context. The fade between
+   * them lies before the seam, so that the first beat comes whole and the loop keeps its length to the sample.
+   */
+  turn(old, at) {
+    const [first, fade] = [this.loop.from_s, FADE_S].map((seconds) => Math.round(seconds * this.rate_hz));
+    const [early, run] = [Math.min(fade, first), {}];
+    for (const track of this.tracks.values()) track.cross(old, run, { at, out: fade, into: early });
+    return { at: at - early, frame: first - early, run };
   }
 
   /** Begins anew where a busy machine was too slow, with more time ahead. */
@@ -234,7 +256,7 @@ export class Player extends EventTarget {
       const from = span.from + skipped;
       const index = Math.floor(span.from / (PIECE_S * this.rate_hz));
       const buffer = from < span.to && buffers.get(index);
-      if (buffer) track.plan(buffer, { index, from, to: span.to, at: span.at + skipped }, skipped > 0);
+      if (buffer) track.plan(buffer, { ...span, index, from, at: span.at + skipped }, skipped > 0);
     }
     if (this.context.currentTime * this.rate_hz >= at) this.again(this.frameAt(this.context.currentTime));
   }

@@ -94,6 +94,11 @@ function spectrum(real) {
   return Float64Array.from({ length: SIZE / 2 }, (_, at) => scale * (real[at] ** 2 + imaginary[at] ** 2));
 }
 
+const TURNS = Array.from({ length: SIZE / 2 }, (_, k) => [
+  Math.cos((-2 * Math.PI * k) / SIZE),
+  Math.sin((-2 * Math.PI * k) / SIZE),
+]);
+
 /** Radix-2 Fourier transform in place (Cooley and Tukey 1965). */
 function fourier(real, imaginary) {
   for (let i = 1, j = 0; i < SIZE; i++) {
@@ -104,7 +109,7 @@ function fourier(real, imaginary) {
   }
   for (let length = 2; length <= SIZE; length *= 2) {
     for (let k = 0; k < length / 2; k++) {
-      const [cos, sin] = [Math.cos((-2 * Math.PI * k) / length), Math.sin((-2 * Math.PI * k) / length)];
+      const [cos, sin] = TURNS[(k * SIZE) / length];
       for (let i = k; i < SIZE; i += length) {
         const j = i + length / 2;
         const [x, y] = [real[j] * cos - imaginary[j] * sin, real[j] * sin + imaginary[j] * cos];

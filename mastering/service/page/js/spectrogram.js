@@ -1,16 +1,18 @@
 // The spectrogram lane: computed beside the page by a worker, drawn where it is wanted.
 
 import { BASE } from "./api.js";
-import { h, ink, surface } from "./dom.js";
+import { h, ink, rgb, surface } from "./dom.js";
 import { recall, remember } from "./store.js";
 
-const COLUMNS = 900;
+const COLUMNS_PER_S = 43; // half a window of the transform; finer would show nothing new
+const [FEWEST_COLUMNS, MOST_COLUMNS] = [900, 8192];
 const ROWS = 96;
 const LONG_S = 15 * 60;
 
-/** A lane that opens and closes; off at first for very long music, whose whole file it has to read. */
-export function spectrogramLane({ sources, duration_s }) {
+/** A lane over `time.view` that opens and closes; off at first for very long music, whose whole file it has to read. */
+export function spectrogramLane({ sources, duration_s, time }) {
   const images = new Map();
+  const columns = Math.min(MOST_COLUMNS, Math.max(FEWEST_COLUMNS, Math.ceil(duration_s * COLUMNS_PER_S)));
   let [shown, open, worker] = ["master", recall("spectrogram", duration_s < LONG_S), null];
   const canvas = surface(
     { class: "lane spectrogram", role: "img", "aria-label": "Spectrogram, 30 Hz to 20 kHz" },
@@ -18,7 +20,9 @@ export function spectrogramLane({ sources, duration_s }) {
       const image = images.get(shown);
       if (!image) return;
       context.imageSmoothingEnabled = true;
-      context.drawImage(image.canvas, 0, 0, width, height);
+      const { from_s, to_s } = time.view;
+      const [from, wide] = [(from_s / duration_s) * columns, ((to_s - from_s) / duration_s) * columns];
+      context.drawImage(image.canvas, from, 0, wide, ROWS, 0, 0, width, height);
       marks(context, height, image.top_hz);
     },
   );
@@ -45,21 +49,22 @@ export function spectrogramLane({ sources, duration_s }) {
     worker = new Worker(new URL("./spectrogram-worker.js", import.meta.url), { type: "module" });
     const wanted = shown;
     worker.onmessage = ({ data }) => {
-      images.set(wanted, { canvas: paint(data.levels), levels: data.levels, top_hz: data.top_hz });
+      images.set(wanted, { canvas: paint(data.levels, columns), levels: data.levels, top_hz: data.top_hz });
       canvas.paint();
     };
     const { listen } = sources.find((one) => one.name === wanted);
-    worker.postMessage({ url: BASE + listen, columns: COLUMNS, rows: ROWS, duration_s });
+    worker.postMessage({ url: BASE + listen, columns, rows: ROWS, duration_s });
   }
 
   const repaint = () => {
-    for (const image of images.values()) image.canvas = paint(image.levels);
+    for (const image of images.values()) image.canvas = paint(image.levels, columns);
     canvas.paint();
   };
   addEventListener("themechange", repaint);
   set(open);
   return {
     element,
+    paint: canvas.paint,
     show: (name) => ((shown = name), compute()),
     close: () => (worker?.terminate(), removeEventListener("themechange", repaint)),
   };
@@ -83,10 +88,10 @@ function marks(context, height, top_hz) {
 }
 
 /** Levels 0..255 as a picture in the colours of the theme: from paper over the master's blue to ink. */
-function paint(levels) {
-  const canvas = h("canvas", { width: String(COLUMNS), height: String(ROWS) });
+function paint(levels, columns) {
+  const canvas = h("canvas", { width: String(columns), height: String(ROWS) });
   const context = canvas.getContext("2d");
-  const image = context.createImageData(COLUMNS, ROWS);
+  const image = context.createImageData(columns, ROWS);
   const stops = ["lane", "heat-1", "heat-2", "heat-3"].map((name) => rgb(ink(name)));
   for (let at = 0; at < levels.length; at++) {
     const place = (levels[at] / 255) * (stops.length - 1);
@@ -101,5 +106,3 @@ function paint(levels) {
   context.putImageData(image, 0, 0);
   return canvas;
 }
-
-const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));

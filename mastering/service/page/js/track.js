@@ -14,6 +14,7 @@ export class Track {
    */
   constructor(context, pieces, into) {
     Object.assign(this, { context, pieces, level: 1, sounds: [], wish: null });
+    this.runs = new WeakMap();
     this.gain = new GainNode(context, { gain: 0 });
     this.gain.connect(into);
   }
@@ -27,20 +28,47 @@ export class Track {
    * Plans a part of one piece.
    *
    * @param {AudioBuffer} buffer of the piece.
-   * @param {object} span `index` of the piece, frames `from` and `to` of the music, frame `at` of the context.
+   * @param {object} span `index` of the piece, frames `from` and `to` of the music, frame `at` of the context, and
+   *   the `run` that it belongs to: music without a jump.
    * @param {boolean} fade it in.
    */
-  plan(buffer, { index, from, to, at }, fade = false) {
+  plan(buffer, { index, from, to, at, run }, fade = false) {
     const rate_hz = this.context.sampleRate;
     const source = new AudioBufferSourceNode(this.context, { buffer });
     const gain = new GainNode(this.context, { gain: fade ? 0 : 1 });
     const time_s = at / rate_hz;
     if (fade) gain.gain.setValueAtTime(0, time_s).linearRampToValueAtTime(1, time_s + FADE_S);
-    source.connect(gain).connect(this.gain);
+    source.connect(gain).connect(this.through(run));
     source.start(time_s, from / rate_hz - index * PIECE_S, (to - from) / rate_hz);
     const sound = { source, gain };
     source.onended = () => (this.sounds = this.sounds.filter((one) => one !== sound));
     this.sounds.push(sound);
+  }
+
+  /** What all sounds of a run go through. */
+  through(run) {
+    if (!this.runs.has(run)) {
+      const node = new GainNode(this.context);
+      node.connect(this.gain);
+      this.runs.set(run, node);
+    }
+    return this.runs.get(run);
+  }
+
+  /**
+   * Fades from one run into another.
+   *
+   * @param {object} old and `next`, the runs.
+   * @param {object} when frame `at` of the context at which both fades end, and how many frames they take.
+   */
+  cross(old, next, { at, out, into }) {
+    const rate_hz = this.context.sampleRate;
+    const end_s = at / rate_hz;
+    this.through(old)
+      .gain.setValueAtTime(1, (at - out) / rate_hz)
+      .linearRampToValueAtTime(0, end_s);
+    const { gain } = this.through(next);
+    if (into) gain.setValueAtTime(0, (at - into) / rate_hz).linearRampToValueAtTime(1, end_s);
   }
 
   /** Ends what is planned at a frame of the context; what begins later never sounds. */
