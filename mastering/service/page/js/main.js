@@ -2,7 +2,7 @@
 
 import { TOKEN, get, onContact } from "./api.js";
 import { follow } from "./events.js";
-import { h, fill, say } from "./dom.js";
+import { arrive, h, fill, say } from "./dom.js";
 import { onFiles } from "./dropping.js";
 import { askForKey } from "./key.js";
 import { openHelp } from "./help.js";
@@ -29,7 +29,7 @@ async function show() {
   } catch (problem) {
     showProblem(problem);
   }
-  if (document.activeElement === document.body) main.focus({ preventScroll: true });
+  if (document.activeElement === document.body || !main.contains(document.activeElement)) arrive(main);
 }
 
 function showProblem(problem) {
