@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 
 import httpx
 
-from mastering.client.names import file_names
 from mastering.client.sending import Sending
 from mastering.client.transport import API, Transport, error_of
 from mastering.client.values import Job, Result, ServiceError, Song, read
+from mastering.naming import file_names
 
 __all__ = ["Tonmeister"]
 

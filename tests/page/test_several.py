@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +57,15 @@ def test_each_on_its_own_is_one_entry_that_names_what_failed(
     job = next(part["id"] for part in server.ask(f"/jobs/{batch}")["parts"] if part["label"] == "Second.wav")
     with server.open(f"/jobs/{job}/results/master.wav") as answer:
         assert Path(got.value.path()).read_bytes() == answer.read()
+    with page.expect_download() as got:
+        page.get_by_role("link", name="Only the masters").click()
+    assert got.value.suggested_filename == "First and 2 more.zip"
+    with (
+        zipfile.ZipFile(got.value.path()) as archive,
+        server.open(f"/jobs/{job}/results/master.wav") as answer,
+    ):
+        assert archive.namelist() == ["First.master.wav", "Second.master.wav"]
+        assert archive.read("Second.master.wav") == answer.read()
     page.get_by_role("link", name="3 Silent failed").click()
     page.locator(".waiting .told").wait_for()
     assert page.get_by_role("button", name="Try again").is_visible()
@@ -91,3 +101,12 @@ def test_an_album_is_one_decision_with_a_desk_for_its_songs(
     assert abs((before[0] - before[1]) - (after[0] - after[1])) < 1.0, "the quiet song stays the quiet one"
     page.get_by_role("link", name="2 Second").click()
     page.get_by_role("heading", name="Second").wait_for()
+    desk.wait_for_desk()
+    page.get_by_role("button", name="Make a link").click()
+    guest = open_desk(page.get_by_label("Link to share").input_value().split("/", 3)[3])
+    guest.page.get_by_role("link", name="2 Second").click()
+    guest.page.get_by_role("heading", name="Second").wait_for()
+    with guest.page.expect_download() as got:
+        guest.page.get_by_role("link", name="Everything as one file").click()
+    names = zipfile.ZipFile(got.value.path()).namelist()
+    assert sum(name.endswith(".wav") for name in names) == 2

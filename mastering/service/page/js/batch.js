@@ -171,3 +171,11 @@ export function songTabs({ job, songs, current }) {
   );
   return { element, close: end };
 }
+
+/** Tabs over the songs of an album or a batch; null where there is one song. */
+export function songsOf({ material, job, batch = null }) {
+  if (batch) return songTabs({ job: batch, songs: batch.parts, current: job.song });
+  if (material.siblings.length < 2) return null;
+  const songs = material.siblings.map(({ id, name }) => ({ song: id, label: name, state: "done" }));
+  return songTabs({ job, songs, current: material.song.id });
+}

@@ -1,7 +1,7 @@
 // The desk of one job: listen, adjust, take apart, take away. While the job runs, its progress.
 
 import { Problem, get, post } from "./api.js";
-import { songTabs, showBatch } from "./batch.js";
+import { showBatch, songTabs, songsOf } from "./batch.js";
 import { announce, arrive, fill, h } from "./dom.js";
 import { learn, onJob } from "./events.js";
 import { bare, jobTitle } from "./format.js";
@@ -56,14 +56,6 @@ function jobOf(batch, song) {
     detail: "This song is not one of these.",
     hint: "Open the songs from the list of all music.",
   });
-}
-
-/** Tabs over the songs of an album or a batch; null where there is one song. */
-function songsOf({ material, job, batch }) {
-  if (batch) return songTabs({ job: batch, songs: batch.parts, current: job.song });
-  if (material.siblings.length < 2) return null;
-  const songs = material.siblings.map(({ id, name }) => ({ song: id, label: name, state: "done" }));
-  return songTabs({ job, songs, current: material.song.id });
 }
 
 function head(material, job, tabs) {

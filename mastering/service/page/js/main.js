@@ -23,7 +23,7 @@ async function show() {
   leave = () => {};
   fill(main);
   try {
-    if (TOKEN) leave = await showShared(main, about);
+    if (TOKEN) leave = await showShared(main, about, song);
     else if (view === "job" && id) leave = await showDesk(main, about, { id, song });
     else leave = await showHome(main, about);
   } catch (problem) {
