@@ -1,7 +1,7 @@
 """Several results as one file: a zip that is made while it is sent, of a length that is known before.
 
-Nothing is compressed, since audio hardly is, and nothing is written or held: a chunk is read and sent. The same
-files give the same bytes, so a download that broke off goes on: what came before is read again for its
+Nothing is compressed, since audio hardly is, and nothing is written or held: a chunk is read and sent. The
+same files give the same bytes, so a download that broke off goes on: what came before is read again for its
 checksums, and not sent.
 """
 
