@@ -42,7 +42,7 @@ export async function showDesk(main, about, { id, song }) {
     head(material, job, tabs),
     h("div", { class: "desk-main" }, listen.element),
     h("div", { class: "desk-side" }, adjust.element, takeAway({ job, batch, material, about })),
-    h("div", { class: "desk-more" }, stems.element, chainView({ job, material, about })),
+    h("div", { class: "desk-more" }, stems.element, chainView({ about, adjust })),
   );
   fill(main, desk);
   return () => [stems, adjust, listen, tabs].forEach((part) => part?.close());
