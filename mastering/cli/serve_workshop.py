@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from mastering import library
-from mastering.chain import External, SeparatedBy
+from mastering.chain import SeparatedBy
 from mastering.cli.master import asked
 from mastering.cli.stems.remix_material import Wish
 from mastering.cli.stems.remix_task import RemixTask
@@ -25,17 +25,17 @@ from mastering.errors import ModelError, ParameterError, PresetError
 from mastering.host.plugins.policy import Policy
 from mastering.host.plugins.values import WorkerLimits
 from mastering.jobspec import MasterJob
+from mastering.service.inserts import insert_of
 from mastering.service.models import (
     AlbumBody,
     ApplyBody,
     DeliveryOptions,
-    InsertBody,
     MasterBody,
     MasterOptions,
     RemixBody,
     StemsBody,
 )
-from mastering.service.plugins import check_plugins, forbidden
+from mastering.service.plugins import check_plugins
 from mastering.service.recipes import recipe_of
 from mastering.target import DeliverySpec
 
@@ -192,32 +192,14 @@ class CommandWorkshop:
                     "places": (),
                 }
             )
-        return replace(job, inserts=tuple(map(self._insert, options.inserts))), stems, self._plugins()
+        return (
+            replace(job, inserts=tuple(insert_of(body, self.allowed()) for body in options.inserts)),
+            stems,
+            self._plugins(),
+        )
 
     def _plugins(self) -> PluginOrder:
         return PluginOrder(limits=WorkerLimits(network=False), policy=self.allowed())
-
-    def _insert(self, body: InsertBody) -> Any:
-        from mastering.host.plugins.catalog import load_catalog
-        from mastering.host.plugins.inserts import Insert
-        from mastering.host.plugins.setting import with_settings
-
-        allowed = {word.sha256 for word in self.allowed().allowed}
-        for bundle in load_catalog().bundles if allowed else ():
-            for info in bundle.plugins:
-                if info.ref.name == body.plugin and bundle.sha256 in allowed and not info.instrument:
-                    texts = [f"{name}={_setting(value)}" for name, value in body.parameters.items()]
-                    step = with_settings(External(plugin=info.ref), info, texts)
-                    if body.mix_percent is not None:
-                        step = replace(step, mix_percent=body.mix_percent)
-                    if body.part is not None:
-                        step = replace(step, part=body.part)
-                    return Insert(step=step, at=body.at)
-        raise forbidden(body.plugin)
-
-
-def _setting(value: float | bool | str) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _delivery(options: DeliveryOptions) -> dict[str, Any]:

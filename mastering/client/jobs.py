@@ -9,7 +9,6 @@ from typing import Any
 
 from mastering.client.answers import Analysis, GainReduction, Peaks
 from mastering.client.downloads import fetch
-from mastering.client.names import file_names
 from mastering.client.streams import heard
 from mastering.client.transport import API, Calls
 from mastering.client.values import (
@@ -25,6 +24,7 @@ from mastering.client.values import (
     id_of,
     read,
 )
+from mastering.naming import file_names
 
 __all__ = ["JobCalls"]
 

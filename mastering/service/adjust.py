@@ -29,7 +29,8 @@ _MONO_DB = -60.0
 
 
 def adjusted(recipe: Recipe, adjustment: Adjustment) -> Recipe:
-    """A recipe with everything of an adjustment but its loudness: for that the music has to be looked at.
+    """A recipe with everything of an adjustment but its plug-ins, which come before, and its loudness: for
+    that the music has to be looked at.
 
     amount: every curve's dB, every compressor's slope, every effect's mix.
     tone: bands on mid and side, after the recipe's steps and before its limiter.

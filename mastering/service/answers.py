@@ -122,6 +122,16 @@ class JobError(Answer):
     hint: str
 
 
+class Part(Answer):
+    """What has become of one song of a batch."""
+
+    id: str = Field(description="Of its own job.", examples=["5f0c1d2e3b4a59687786a5b4"])
+    song: str | None
+    label: str = Field(examples=["song.wav"])
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    error: JobError | None
+
+
 class Job(Answer):
     """A piece of work."""
 
@@ -141,6 +151,7 @@ class Job(Answer):
     references: list[str] = Field(default_factory=list)
     request: dict[str, Any] = Field(default_factory=dict, description="What was asked for.")
     jobs: list[str] = Field(default_factory=list, description="Of a batch.")
+    parts: list[Part] = Field(default_factory=list, description="Of a batch, song by song.")
     results: list[Result] = Field(default_factory=list)
     checks: list[CheckAnswer] = Field(default_factory=list)
     summary: Summary | None = None

@@ -37,6 +37,9 @@ _MEASURED = (
 _ELSEWHERE = ("kind", "song", "songs", "references", "webhook", "recipe")
 """Of a request: what the document says elsewhere, or is too long for it."""
 
+_PART = ("id", "song", "label", "state", "error")
+"""Of a batch's job: what the batch says of it. How far it is changes too often to be written twice."""
+
 _MEDIA_TYPES = {
     ".wav": "audio/wav",
     ".flac": "audio/flac",
@@ -120,12 +123,18 @@ def at_start(
         "references": list(references),
         "request": asked,
         "jobs": [],
+        "parts": [],
         "results": [],
         "checks": [],
         "summary": None,
         "notices": [],
         "links": {"self": f"{API}/jobs/{job}", "events": f"{API}/jobs/{job}/events"},
     }
+
+
+def part_at_start(job: str, song: str, label: str) -> dict[str, Any]:
+    """What a batch says of one of its jobs that was just asked for."""
+    return {"id": job, "song": song, "label": label, "state": "queued", "error": None}
 
 
 def with_names(job: Job, names: Names) -> Job:
@@ -314,6 +323,7 @@ def joined(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         else None,
         "attempts": max((document["attempts"] for document in documents), default=0),
         "error": next((document["error"] for document in documents if document["error"]), None),
+        "parts": [{name: document[name] for name in _PART} for document in documents],
         "results": [result for document in documents for result in document["results"]],
         "checks": [check for document in documents for check in document["checks"]],
         "notices": [notice for document in documents for notice in document["notices"]],

@@ -97,6 +97,7 @@ class Ledger:
             created_s=now_s,
         )
         document["jobs"] = [child.id for child in new.children]
+        document["parts"] = [documents.part_at_start(c.id, c.songs[0], c.label) for c in new.children]
         connection.execute(
             "INSERT INTO jobs (id, owner, kind, work, parent, state, seq, created_s, used_s, body, task, "
             "document) VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)",

@@ -20,6 +20,7 @@ __all__ = [
     "ApplyBody",
     "BatchBody",
     "Body",
+    "DeskInsert",
     "DiffBody",
     "InsertBody",
     "JobBody",
@@ -90,6 +91,18 @@ class InsertBody(Body):
     mix_percent: float | None = Field(default=None, ge=0.0, le=100.0, allow_inf_nan=False)
     part: Literal["whole", "mid", "side"] | None = None
     at: Annotated[str, Field(max_length=40, examples=["post"])] = "post"
+
+
+class DeskInsert(InsertBody):
+    """A plug-in as the desk has it."""
+
+    own: int | None = Field(
+        default=None,
+        ge=0,
+        le=63,
+        description="This is the recipe's own plug-in of this number, from 0: what is not given stays.",
+    )
+    bypass: bool = Field(default=False, description="It stays in the chain and does nothing.")
 
 
 class DeliveryOptions(Body):
@@ -245,6 +258,11 @@ class Adjustment(Body):
     width_percent: float | None = Field(default=None, ge=0.0, le=200.0, allow_inf_nan=False)
     ceiling_dbtp: float | None = _in(_DELIVERY["ceiling_dbtp"])
     integrated_lufs: float | None = _in(_DELIVERY["integrated_lufs"])
+    inserts: list[DeskInsert] | None = Field(
+        default=None,
+        max_length=16,
+        description="All plug-ins of the chain in their order, in place of the recipe's; null leaves those.",
+    )
 
 
 class _Adjusted(Body):

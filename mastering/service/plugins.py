@@ -124,8 +124,22 @@ def _parameters(info: Any) -> list[dict[str, Any]]:
             "high": p.high,
             "choices": list(p.choices),
             "boolean": p.boolean,
+            "steps": p.steps,
             "default": p.default_text,
+            "value": _default(p),
         }
         for p in info.parameters
         if p.automatable
     ]
+
+
+def _default(parameter: Any) -> float | bool | str | None:
+    """What a parameter is before anything is set, as a body would set it; None where it shows no value."""
+    if parameter.boolean:
+        return bool(parameter.default_raw >= 0.5)
+    if parameter.choices:
+        return str(parameter.default_text)
+    try:
+        return float(parameter.default_text)
+    except ValueError:
+        return None

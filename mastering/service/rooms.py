@@ -16,6 +16,7 @@ from mastering.host.plugins.policy import Policy
 from mastering.service import listening
 from mastering.service.adjust import adjusted, with_limiter
 from mastering.service.desk import Desk
+from mastering.service.inserts import with_inserts
 from mastering.service.models import Adjustment
 from mastering.service.ports import Separators
 from mastering.service.problems import Problem
@@ -93,8 +94,11 @@ class Rooms:
 
         Raises:
             Problem: a loudness without a song.
+            TonmeisterError: a number out of its range, a plug-in that is not allowed or not so to be set.
         """
         wanted_lufs = adjustment.integrated_lufs
+        if adjustment.inserts is not None:
+            recipe = await asyncio.to_thread(with_inserts, recipe, adjustment.inserts, policy)
         changed = adjusted(recipe, adjustment)
         if wanted_lufs is None:
             return changed

@@ -189,7 +189,12 @@ def test_a_batch_is_a_group_of_masters(client: TestClient, tmp_path: Path) -> No
     assert [item["id"] for item in client.get("/api/v1/jobs").json()["items"]] == [batch["id"]]
     client.post(f"/api/v1/jobs/{batch['jobs'][0]}/cancel")
     client.post(f"/api/v1/jobs/{batch['id']}/cancel")
-    assert client.get(f"/api/v1/jobs/{batch['id']}").json()["state"] == "cancelled"
+    ended = client.get(f"/api/v1/jobs/{batch['id']}").json()
+    assert ended["state"] == "cancelled"
+    assert [(part["id"], part["song"], part["label"], part["state"]) for part in ended["parts"]] == [
+        (job, song, f"{number}.wav", "cancelled")
+        for number, (job, song) in enumerate(zip(batch["jobs"], songs, strict=True))
+    ]
     assert client.delete(f"/api/v1/jobs/{batch['id']}").status_code == 204
     assert client.get(f"/api/v1/jobs/{batch['jobs'][1]}").status_code == 404
     assert submit(client, kind="album", songs=[songs[0], songs[0]]).json()["code"] == "song_twice"

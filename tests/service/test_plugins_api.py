@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -23,7 +24,9 @@ def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = tmp_path / "Squash.vst3"
     bundle.mkdir()
     ref = PluginRef(id="VST3-Squash-1", name="Squash", vendor="Test", version="1.0", sha256=_DIGEST)
-    threshold = PluginParameter(key="threshold", index=0, name="Threshold", unit="dB", low=-40.0, high=0.0)
+    threshold = PluginParameter(
+        key="threshold", index=0, name="Threshold", unit="dB", low=-40.0, high=0.0, default_text="-3.0"
+    )
     info = PluginInfo(ref=ref, path=str(bundle), category="Fx|Dynamics", parameters=(threshold,))
     scanned = Scanned(
         path=str(bundle), size_bytes=0, mtime_ns=0, sha256=_DIGEST, status="ok", plugins=(info,)
@@ -53,6 +56,59 @@ def test_a_plug_in_is_allowed_used_and_forbidden_again(client: TestClient, app: 
     assert task["plugins"]["limits"]["network"] is False
     assert client.delete("/api/v1/plugins/squash/allowed").status_code == 204
     assert client.post("/api/v1/jobs", json={**body, "style": "warm"}).json()["code"] == "plugin_forbidden"
+
+
+def test_the_desk_puts_plug_ins_into_a_recipe(client: TestClient) -> None:
+    own = {
+        "kind": "external",
+        "plugin": {
+            "id": "VST3-Squash-1",
+            "format": "vst3",
+            "name": "Squash",
+            "vendor": "Test",
+            "version": "1.0",
+            "sha256": _DIGEST,
+        },
+        "parameters": {"threshold": -9.0},
+        "state": "AAAA",
+    }
+    steps = [{"kind": "equalizer"}, own, {"kind": "saturation"}]
+
+    def adjusted(*inserts: dict[str, object]) -> Any:
+        body = {"recipe": {"schema": 1, "steps": steps}, "adjust": {"inserts": list(inserts)}}
+        return client.post("/api/v1/recipes/adjust", json=body)
+
+    assert client.put("/api/v1/plugins/Squash/allowed").status_code == 204
+    parameter = client.get("/api/v1/plugins/Squash").json()["parameters"][0]
+    assert (parameter["value"], parameter["steps"]) == (-3.0, 0)
+    kept = {"plugin": "Squash", "own": 0, "at": "after:equalizer"}
+    answer = adjusted(
+        {"plugin": "Squash", "at": "pre", "mix_percent": 40.0},
+        {**kept, "parameters": {"threshold": -12.0}, "bypass": True},
+        {"plugin": "Squash", "parameters": {"threshold": -1.0}},
+    )
+    made = answer.json()["recipe"]["chain"]["steps"]
+    assert [step["kind"] for step in made] == ["external", "equalizer", "external", "saturation", "external"]
+    assert made[0]["mix_percent"] == 40.0
+    assert (made[2]["state"], made[2]["parameters"], made[2]["bypass"]) == (
+        "AAAA",
+        {"threshold": -12.0},
+        True,
+    )
+    assert (made[4]["state"], made[4]["parameters"]) == ("", {"threshold": -1.0})
+    assert [step["kind"] for step in adjusted().json()["recipe"]["chain"]["steps"]] == [
+        "equalizer",
+        "saturation",
+    ]
+    for wrong, code in (
+        ({**kept, "own": 1}, "plugin_not_in_chain"),
+        ({"plugin": "Squash", "at": "after:compressor"}, "plugin_place"),
+        ({"plugin": "Squash", "parameters": {"threshold": 99.0}}, "plugin_setting"),
+        ({"plugin": "Other"}, "plugin_forbidden"),
+    ):
+        assert adjusted(wrong).json()["code"] == code
+    client.delete("/api/v1/plugins/Squash/allowed")
+    assert adjusted(kept).json()["code"] == "plugin_forbidden"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from mastering.service.routes import (
     about,
+    archives,
     events,
     jobs,
     media,
@@ -24,6 +25,7 @@ ROUTERS = (
     jobs.router,
     events.router,
     results.router,
+    archives.router,
     media.router,
     recipes.router,
     plugins.router,

@@ -13,7 +13,10 @@ import { control } from "./control.js";
 
 const SETTLE_MS = 180;
 
-/** The adjusting part of a desk. */
+/**
+ * The adjusting part of a desk. `ready` resolves to its recipe, its history, what it was made with (`initial`)
+ * and `onStatus`, for the view of the whole chain.
+ */
 export function adjusting({ material, player, about, onVersion, onLoudness }) {
   const element = h(
     "section",
@@ -21,17 +24,21 @@ export function adjusting({ material, player, about, onVersion, onLoudness }) {
     h("h2", { id: "adjust-title", text: "Adjust" }),
     h("p", { class: "muted", text: "Loading …" }),
   );
-  let end = () => {};
-  recipeOf(material)
-    .then((recipe) => (end = build({ element, recipe, material, player, about, onVersion, onLoudness })))
-    .catch((problem) =>
-      fill(
-        element,
-        h("h2", { id: "adjust-title", text: "Adjust" }),
-        h("p", { class: "muted", text: `This master cannot be adjusted: ${problem.message}` }),
-      ),
-    );
-  return { element, close: () => end() };
+  let [end, left] = [() => {}, false];
+  const ready = recipeOf(material).then((recipe) => {
+    if (left) return null;
+    const built = build({ element, recipe, material, player, about, onVersion, onLoudness });
+    end = built.close;
+    return { recipe, ...built };
+  });
+  ready.catch((problem) =>
+    fill(
+      element,
+      h("h2", { id: "adjust-title", text: "Adjust" }),
+      h("p", { class: "muted", text: `This master cannot be adjusted: ${problem.message}` }),
+    ),
+  );
+  return { element, ready, close: () => ((left = true), end()) };
 }
 
 function build({ element, recipe, material, player, onVersion, onLoudness }) {
@@ -42,7 +49,7 @@ function build({ element, recipe, material, player, onVersion, onLoudness }) {
     ),
     ceiling_dbtp: recipe.delivery?.ceiling_dbtp ?? recipe.chain?.limiter?.ceiling_dbtp ?? -1,
   });
-  const initial = initialValues(controls);
+  const initial = initialValues(controls, recipe);
   const name = `adjust.${job.id}.${song.id}`;
   const history = new History({ ...initial, ...recall(name) });
   const rendered = new FilePieces(material.master.listen, material.rate_hz);
@@ -76,13 +83,18 @@ function build({ element, recipe, material, player, onVersion, onLoudness }) {
     text: "Render this version",
     on: { click: () => save() },
   });
+  const watching = new Set();
+  const tell = (words) => {
+    say(status, words);
+    for (const listener of watching) listener(words);
+  };
   const cache = new Map([["{}", rendered]]);
   let [heard, timer, round, pending] = ["{}", 0, 0, null];
 
   async function hear() {
-    const adjust = toAdjust(history.value, controls);
+    const adjust = toAdjust(history.value, controls, initial);
     const key = JSON.stringify(adjust);
-    if (key === heard) return say(status, words(key));
+    if (key === heard) return tell(words(key));
     const mine = ++round;
     const pieces =
       cache.get(key) ??
@@ -101,18 +113,17 @@ function build({ element, recipe, material, player, onVersion, onLoudness }) {
     cache.delete(key);
     cache.set(key, pieces);
     while (cache.size > 8) cache.delete([...cache.keys()].find((one) => one !== "{}"));
-    say(status, "Rendering from the playhead …");
+    tell("Rendering from the playhead …");
     try {
       const began = performance.now();
       if (!(await player.replace("master", pieces))) return;
       [heard, pending] = [key, null];
       onVersion(key === "{}" ? "Master" : "Adjusted");
-      say(status, words(key));
+      tell(words(key));
       status.dataset.took_ms = String(Math.round(performance.now() - began));
       await level(pieces, key);
     } catch (problem) {
-      if (mine === round && problem.name !== "AbortError")
-        say(status, `${problem.message} ${problem.hint ?? ""}`);
+      if (mine === round && problem.name !== "AbortError") tell(`${problem.message} ${problem.hint ?? ""}`);
     }
   }
 
@@ -132,7 +143,7 @@ function build({ element, recipe, material, player, onVersion, onLoudness }) {
 
   function changed() {
     views.forEach((view) => view.update(history.value));
-    const same = JSON.stringify(toAdjust(history.value, controls)) === "{}";
+    const same = JSON.stringify(toAdjust(history.value, controls, initial)) === "{}";
     remember(name, same ? null : history.value);
     undo.disabled = !history.canUndo;
     redo.disabled = !history.canRedo;
@@ -144,14 +155,14 @@ function build({ element, recipe, material, player, onVersion, onLoudness }) {
   async function save() {
     render.disabled = true;
     try {
-      const adjust = toAdjust(history.value, controls);
+      const adjust = toAdjust(history.value, controls, initial);
       const { recipe: adjusted } = await post("/recipes/adjust", { job: job.id, song: song.id, adjust });
       const made = await createJob({ kind: "apply", song: song.id, recipe: adjusted });
       learn(made);
       announce("Rendering the new version.");
       location.hash = `#/job/${made.id}`;
     } catch (problem) {
-      say(status, `${problem.message} ${problem.hint ?? ""}`);
+      tell(`${problem.message} ${problem.hint ?? ""}`);
       render.disabled = false;
     }
   }
@@ -185,9 +196,14 @@ function build({ element, recipe, material, player, onVersion, onLoudness }) {
     render,
   );
   changed();
-  return () => {
-    clearTimeout(timer);
-    removeEventListener("keydown", keys);
-    for (const pieces of cache.values()) pieces.abandon?.();
+  return {
+    history,
+    initial,
+    onStatus: (listener) => (watching.add(listener), listener(status.textContent)),
+    close: () => {
+      clearTimeout(timer);
+      removeEventListener("keydown", keys);
+      for (const pieces of cache.values()) pieces.abandon?.();
+    },
   };
 }

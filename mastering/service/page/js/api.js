@@ -82,6 +82,9 @@ export const get = (path, options) => json(path, options);
 export const post = (path, value = {}, { headers, signal } = {}) =>
   json(path, { ...body("POST", value, headers), signal });
 
+/** PUT without a body. */
+export const put = (path) => json(path, { method: "PUT" });
+
 /** DELETE. */
 export const remove = (path) => json(path, { method: "DELETE" });
 

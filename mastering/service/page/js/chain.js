@@ -1,20 +1,11 @@
 // The advanced view: every step of the chain with its numbers, and plug-ins that were allowed.
 
-import { createJob, get } from "./api.js";
-import { fill, h } from "./dom.js";
-import { learn } from "./events.js";
+import { get } from "./api.js";
+import { announce, fill, h, say } from "./dom.js";
 import { number, rate } from "./format.js";
-import { recipeOf } from "./material.js";
+import { NAMES, added, inOrder, placesOf } from "./inserts.js";
+import { allowList, pluginCard } from "./plugins.js";
 
-const NAMES = {
-  equalizer: "Equaliser",
-  linear_phase_eq: "Linear-phase equaliser",
-  compressor: "Compressor",
-  multiband_compressor: "Multiband compressor",
-  width: "Width",
-  saturation: "Saturation",
-  external: "Plug-in",
-};
 const UNITS = [
   ["_percent", "%"],
   ["_db_per_octave", "dB/oct"],
@@ -30,8 +21,8 @@ const UNITS = [
 const BY_NAME = { ratio: ":1", sample_rate: "Hz", bit_depth: "bit" };
 const UNTOLD = new Set(["kind", "schema", "dither_seed", "state"]);
 
-/** A closed section that loads what it shows when it is opened. */
-export function chainView({ job, material, about }) {
+/** A closed section that loads what it shows when it is opened; `adjust` is the desk's adjusting part. */
+export function chainView({ about, adjust }) {
   const inside = h("div", { class: "chain" }, h("p", { class: "muted", text: "Loading …" }));
   let loaded = false;
   const details = h(
@@ -41,16 +32,15 @@ export function chainView({ job, material, about }) {
       "summary",
       {},
       h("h2", { text: "The whole chain" }),
-      h("span", { class: "muted", text: "every step and number" }),
+      h("span", { class: "muted", text: "every step and number, and plug-ins" }),
     ),
     inside,
   );
 
   async function load() {
     try {
-      const recipe = await recipeOf(material);
-      const plugins = about.plugins_allowed ? await get("/plugins") : [];
-      fill(inside, steps(recipe), inserts({ job, material, plugins: plugins.items ?? plugins }));
+      const [desk, plugins] = await Promise.all([adjust.ready, get("/plugins")]);
+      if (desk) fill(inside, steps({ desk, about, plugins: plugins.items.filter((one) => !one.instrument) }));
     } catch (problem) {
       loaded = false;
       fill(inside, h("p", { class: "missed", text: `${problem.message} ${problem.hint ?? ""}` }));
@@ -59,23 +49,121 @@ export function chainView({ job, material, about }) {
   return details;
 }
 
-function steps(recipe) {
-  const { chain, delivery } = recipe;
-  const each = [
-    ...chain.steps.map((step) => [title(step), step]),
-    ["Limiter", chain.limiter],
-    ["Delivery", delivery],
-  ].filter(([, step]) => step);
-  return h(
-    "ol",
-    { class: "steps" },
-    each.map(([name, step]) => h("li", {}, h("h3", { text: name }), numbers(step))),
-  );
+/** The steps in their order, with the plug-ins between them where they stand. */
+function steps({ desk, about, plugins }) {
+  const { recipe, history, initial } = desk;
+  const places = placesOf(recipe);
+  const list = h("ol", { class: "steps" });
+  const cards = new Map();
+  const item = (name, step) => h("li", {}, h("h3", { text: name }), numbers(step));
+  const builtIn = recipe.chain.steps
+    .filter(({ kind }) => kind !== "external")
+    .map((step) => ({ kind: step.kind, element: item(NAMES[step.kind] ?? step.kind, step) }));
+  const ends = [
+    ["Limiter", recipe.chain.limiter],
+    ["Delivery", recipe.delivery],
+  ].map(([name, step]) => (step ? item(name, step) : null));
+  const adding = addForm({ plugins, about, history });
+  desk.onStatus((words) => say(adding.status, words));
+  let shown = "";
+
+  function card(one) {
+    if (!cards.has(one.id)) {
+      const first = initial.inserts.find(({ id }) => id === one.id);
+      const made = pluginCard({ id: one.id, history, places, first });
+      cards.set(one.id, { ...made, item: h("li", {}, made.element) });
+    }
+    return cards.get(one.id);
+  }
+
+  function update() {
+    const inserts = inOrder(history.value.inserts, places);
+    const order = inserts.map(({ id, at }) => `${id} ${at}`).join();
+    if (order !== shown || !list.children.length) arrange(inserts);
+    shown = order;
+    for (const one of inserts) card(one).update();
+  }
+
+  function arrange(inserts) {
+    const held = list.contains(document.activeElement) ? document.activeElement : null;
+    const waiting = [...inserts];
+    const take = (wanted) =>
+      waiting
+        .filter(({ at }) => wanted(at))
+        .map((one) => (waiting.splice(waiting.indexOf(one), 1), card(one).item));
+    const seen = new Set();
+    const parts = take((at) => at === "pre");
+    for (const { kind, element } of builtIn) {
+      const first = !seen.has(kind);
+      seen.add(kind);
+      parts.push(
+        first && take((at) => at === `before:${kind}`),
+        element,
+        first && take((at) => at === `after:${kind}`),
+      );
+    }
+    fill(
+      list,
+      parts,
+      take(() => true),
+      ends,
+    );
+    if (held) (held.isConnected ? held : adding.field).focus();
+  }
+
+  history.addEventListener("change", update);
+  update();
+  return [adding.element, list, allowing({ about, plugins, onChange: adding.update })];
 }
 
-/** What a step is called: a plug-in by its own name. */
-const title = ({ kind, plugin }) =>
-  plugin ? `${plugin.name} ${plugin.version}, ${plugin.vendor}` : (NAMES[kind] ?? kind);
+/** Puts an allowed plug-in into the chain, or says why there is none. */
+function addForm({ plugins, about, history }) {
+  const field = h("select", { id: "insert-plugin" });
+  const none = h("p", { class: "muted" });
+  const form = h(
+    "form",
+    { class: "field-row", on: { submit: insert } },
+    h("label", { for: "insert-plugin", text: "Plug-in" }),
+    field,
+    h("button", { type: "submit", text: "Insert" }),
+  );
+
+  function insert(event) {
+    event.preventDefault();
+    history.set({ inserts: added(history.value.inserts, field.value) });
+    announce(`${field.value} inserted before the limiter`);
+  }
+
+  function update() {
+    const allowed = plugins.filter((one) => one.allowed);
+    form.hidden = !allowed.length;
+    none.hidden = Boolean(allowed.length);
+    fill(
+      field,
+      allowed.map((one) => h("option", { value: one.name, text: one.name })),
+    );
+    say(none, whyNone(plugins, about));
+  }
+
+  const status = h("p", { class: "muted", "aria-hidden": "true" }); // spoken where it is said first
+  update();
+  return {
+    element: h("div", { class: "inserts" }, h("h3", { text: "Plug-ins" }), form, none, status),
+    field,
+    status,
+    update,
+  };
+}
+
+const whyNone = (plugins, about) =>
+  !plugins.length
+    ? "No plug-in of this machine is known. Whoever runs the service looks for them with “tonmeister plugins scan”, and then allows some here."
+    : about.role === "admin"
+      ? "No plug-in may be used yet. Allow some below."
+      : "No plug-in may be used yet. Whoever runs the service allows some: signed in with an admin key, here below the chain.";
+
+const allowing = ({ about, plugins, onChange }) =>
+  about.role === "admin" && plugins.length ? allowList({ plugins, onChange }) : null;
 
 function numbers(step) {
   const told = Object.entries({ ...step, ...step.parameters }).filter(([key]) => !UNTOLD.has(key));
@@ -185,58 +273,4 @@ function shown(key, value) {
   if (typeof value !== "number") return String(value);
   const unit = unitOf(key);
   return `${number(value, Number.isInteger(value) ? 0 : 2)}${unit ? `${unit === ":1" ? "" : "\u00a0"}${unit}` : ""}`;
-}
-
-/** Puts one allowed plug-in into the chain and masters again. */
-function inserts({ job, material, plugins }) {
-  const allowed = plugins.filter((one) => one.allowed !== false);
-  if (!allowed.length || job.kind !== "master") return null;
-  const plugin = h(
-    "select",
-    { id: "insert-plugin" },
-    allowed.map((one) => h("option", { value: one.name, text: one.name })),
-  );
-  const place = h(
-    "select",
-    { id: "insert-at" },
-    h("option", { value: "post", text: "before the limiter" }),
-    h("option", { value: "pre", text: "before everything" }),
-  );
-  const told = h("p", { class: "missed", role: "alert" });
-  const go = async (event) => {
-    event.preventDefault();
-    try {
-      const options = {
-        ...(job.request?.options ?? {}),
-        inserts: [{ plugin: plugin.value, at: place.value }],
-      };
-      const made = await createJob({
-        kind: "master",
-        song: material.song.id,
-        references: job.references ?? [],
-        style: job.request?.style ?? null,
-        target: job.request?.target ?? null,
-        options,
-      });
-      learn(made);
-      location.hash = `#/job/${made.id}`;
-    } catch (problem) {
-      told.textContent = `${problem.message} ${problem.hint ?? ""}`;
-    }
-  };
-  return h(
-    "form",
-    { class: "inserts", on: { submit: go } },
-    h("h3", { text: "Insert a plug-in" }),
-    h(
-      "div",
-      { class: "field-row" },
-      h("label", { for: "insert-plugin", text: "Plug-in" }),
-      plugin,
-      h("label", { for: "insert-at", text: "Place" }),
-      place,
-      h("button", { type: "submit", text: "Master with it" }),
-    ),
-    told,
-  );
 }

@@ -92,7 +92,7 @@ export function choices({ setup, styles, targets, intake, onChange }) {
   }
 
   function more() {
-    if (!setup.references.length) return null;
+    if (!setup.references.length || (setup.album && intake.count("songs") > 1)) return null;
     return h(
       "label",
       { class: "choice line" },

@@ -1,7 +1,8 @@
 // The desk of one job: listen, adjust, take apart, take away. While the job runs, its progress.
 
-import { get, post } from "./api.js";
-import { announce, fill, h } from "./dom.js";
+import { Problem, get, post } from "./api.js";
+import { showBatch, songTabs, songsOf } from "./batch.js";
+import { announce, arrive, fill, h } from "./dom.js";
 import { learn, onJob } from "./events.js";
 import { bare, jobTitle } from "./format.js";
 import { progressWave } from "./hero.js";
@@ -14,13 +15,18 @@ import { takeAway } from "./takeaway.js";
 import { told } from "./intake.js";
 import { verdict } from "./verdict.js";
 
-/** Shows a job in `main`; returns what ends it. */
+/** Shows a job in `main`; `song` picks one of an album or a batch. Returns what ends it. */
 export async function showDesk(main, about, { id, song }) {
-  const job = await get(`/jobs/${id}`);
-  document.title = `${bare(job.label)} – Tonmeister`;
-  if (job.state !== "done") return showProgress(main, about, job, song);
+  const asked = await get(`/jobs/${id}`);
+  const batch = asked.kind === "batch" ? asked : null;
+  document.title = `${jobTitle(asked)} – Tonmeister`;
+  if (batch && !song && batch.state !== "done")
+    return showBatch(main, batch, () => (location.hash = `#/job/${id}/${batch.songs[0]}`));
+  const job = batch ? await jobOf(batch, song ?? batch.songs[0]) : asked;
+  if (job.state !== "done") return showProgress(main, about, { job, batch, song });
   if (job.kind === "stems" || job.kind === "remix") return showParts(main, about, job);
   const material = await gather(job, song);
+  const tabs = songsOf({ material, job, batch });
   const desk = h("div", { class: "desk" });
   const listen = listening(material);
   const adjust = adjusting({
@@ -33,16 +39,26 @@ export async function showDesk(main, about, { id, song }) {
   const stems = stemsDesk({ about, song: material.song, before: () => listen.player.pause() });
   fill(
     desk,
-    head(material, job),
+    head(material, job, tabs),
     h("div", { class: "desk-main" }, listen.element),
-    h("div", { class: "desk-side" }, adjust.element, takeAway({ job, material, about })),
-    h("div", { class: "desk-more" }, stems.element, chainView({ job, material, about })),
+    h("div", { class: "desk-side" }, adjust.element, takeAway({ job, batch, material, about })),
+    h("div", { class: "desk-more" }, stems.element, chainView({ about, adjust })),
   );
   fill(main, desk);
-  return () => [stems, adjust, listen].forEach((part) => part.close());
+  return () => [stems, adjust, listen, tabs].forEach((part) => part?.close());
 }
 
-function head(material, job) {
+/** The job of one song of a batch. */
+function jobOf(batch, song) {
+  const part = batch.parts.find((one) => one.song === song);
+  if (part) return get(`/jobs/${part.id}`);
+  throw new Problem({
+    detail: "This song is not one of these.",
+    hint: "Open the songs from the list of all music.",
+  });
+}
+
+function head(material, job, tabs) {
   return h(
     "header",
     { class: "desk-head" },
@@ -59,42 +75,41 @@ function head(material, job) {
       }),
     ),
     verdict(material, job),
-    material.siblings.length > 1 ? songTabs(material, job) : null,
+    tabs?.element,
   );
 }
 
-function songTabs(material, job) {
-  const tab = (song, index) =>
-    h("a", {
-      href: `#/job/${job.id}/${song.id}`,
-      class: "tab",
-      "aria-current": song.id === material.song.id ? "page" : null,
-      text: `${index + 1} ${bare(song.name)}`,
-    });
-  return h("nav", { class: "tabs", "aria-label": "Songs of the album" }, material.siblings.map(tab));
-}
-
 /** A job that is not done yet, or will not be. */
-function showProgress(main, about, job, song) {
+function showProgress(main, about, { job, batch, song }) {
   const bar = h("progress", { max: "1", value: "0", "aria-labelledby": "progress-title" });
   const stage = h("p", { class: "stage-line", role: "status" });
   const wave = progressWave();
   const tools = h("p", { class: "tools" });
-  let end = () => {};
+  const tabs = batch ? songTabs({ job: batch, songs: batch.parts, current: job.song }) : null;
+  let state = null;
+  let [end, left] = [() => {}, false];
   const stop = onJob((news) => news?.id === job.id && update({ ...job, ...news }));
 
   function update(now) {
     if (now.state === "done") {
       stop();
-      announce("Done.");
-      showDesk(main, about, { id: job.id, song }).then((close) => (end = close));
+      announce(`${jobTitle(job)} is done.`);
+      showDesk(main, about, { id: (batch ?? job).id, song }).then((close) => {
+        if (left) return close();
+        end = close;
+        return arrive(main);
+      });
       return;
     }
     bar.value = now.share ?? 0;
     wave.set(now.share ?? 0);
     bar.hidden = !["queued", "running"].includes(now.state);
     stage.replaceChildren(now.state === "failed" && now.error ? told(now.error) : words(now));
+    if (state === now.state) return;
+    state = now.state;
+    const held = tools.contains(document.activeElement);
     fill(tools, actions(now));
+    if (held) tools.querySelector("button, a").focus();
   }
 
   function actions(now) {
@@ -102,10 +117,15 @@ function showProgress(main, about, job, song) {
       h("button", {
         type: "button",
         text,
-        on: { click: async () => learn(await post(`/jobs/${job.id}/${path}`)) },
+        on: {
+          click: () =>
+            post(`/jobs/${job.id}/${path}`)
+              .then(learn)
+              .catch((problem) => stage.replaceChildren(told(problem))),
+        },
       });
     if (["queued", "running"].includes(now.state)) return act("Cancel", "cancel");
-    return [act("Try again", "retry"), " ", h("a", { class: "button", href: "#/", text: "All music" })];
+    return act("Try again", "retry");
   }
 
   fill(
@@ -115,6 +135,7 @@ function showProgress(main, about, job, song) {
       { class: "narrow waiting" },
       h("p", { class: "crumb" }, h("a", { href: "#/", text: "← All music" })),
       h("h1", { id: "progress-title", text: jobTitle(job) }),
+      tabs?.element,
       wave.element,
       bar,
       stage,
@@ -126,7 +147,7 @@ function showProgress(main, about, job, song) {
     ),
   );
   update(job);
-  return () => (stop(), end());
+  return () => ((left = true), stop(), tabs?.close(), end());
 }
 
 function words(job) {

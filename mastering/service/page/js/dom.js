@@ -48,6 +48,13 @@ export function announce(text) {
   say(document.getElementById("announcer"), text);
 }
 
+/** Puts the focus on what a view is called, as a new page would begin there. */
+export function arrive(view) {
+  const heading = view.querySelector("h1, h2") ?? view;
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+}
+
 /** A canvas at the screen's own resolution; `draw(context, width, height)` in CSS pixels, again at each change of size. */
 export function surface(props, draw) {
   const canvas = h("canvas", props);

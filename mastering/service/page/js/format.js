@@ -69,7 +69,9 @@ export function bare(name) {
   );
 }
 
-/** A job's label as a title: a song's name as it is, "Album of 2: …". */
-export function jobTitle({ kind, label }) {
-  return kind === "album" ? label[0].toUpperCase() + label.slice(1) : bare(label);
+/** A job's label as a title: a song's name as it is, "Album of 2: …", "2 songs: …". */
+export function jobTitle({ kind, label, songs }) {
+  if (!["album", "batch"].includes(kind) || songs.length < 2) return bare(label);
+  const words = label.replace(/^batch of \d+/, count(songs.length, "song")).replace(/\.\.\.$/, "…");
+  return words[0].toUpperCase() + words.slice(1);
 }

@@ -5,7 +5,6 @@ import { announce, fill, h } from "./dom.js";
 import { chooser, takeFiles } from "./dropping.js";
 import { jobs, learn } from "./events.js";
 import { heroWave } from "./hero.js";
-import { count } from "./format.js";
 import { choices } from "./choices.js";
 import { Intake } from "./intake.js";
 import { queue } from "./queue.js";
@@ -59,8 +58,9 @@ export async function showHome(main, about) {
         h("input", {
           type: "radio",
           name: "album",
+          value: album ? "album" : "each",
           checked: setup.album === album,
-          on: { change: () => ((setup.album = album), keep(), renderGo()) },
+          on: { change: () => choose(album) },
         }),
         h("span", {}, h("b", { text: title }), h("small", { text: sentence })),
       );
@@ -68,9 +68,25 @@ export async function showHome(main, about) {
       "fieldset",
       { class: "plain pair" },
       h("legend", { text: "Several songs" }),
-      option(true, "One album", "One decision for all; quiet songs stay quieter than loud ones."),
-      option(false, "Songs of their own", "Each is mastered as if it came alone."),
+      option(
+        true,
+        "One album",
+        "One decision for all. A quiet song stays quieter than a loud one, as you mixed them.",
+      ),
+      option(
+        false,
+        "Each on its own",
+        "A decision for every song, each at full level. For singles, or songs of different records.",
+      ),
     );
+  }
+
+  function choose(album) {
+    setup.album = album;
+    keep();
+    picks.render();
+    renderGo();
+    parts.go.querySelector(":checked").focus();
   }
 
   function startButton() {
@@ -80,7 +96,9 @@ export async function showHome(main, about) {
       ? "Master"
       : setup.album && songs.length > 1
         ? `Master the album of ${songs.length}`
-        : `Master ${count(songs.length, "song")}`;
+        : songs.length > 1
+          ? `Master ${songs.length} songs, each on its own`
+          : "Master 1 song";
     return h(
       "div",
       { class: "go-row" },
@@ -98,17 +116,14 @@ export async function showHome(main, about) {
   async function start(event) {
     event.target.disabled = true;
     try {
-      const started = [];
-      for (const wish of wishes(setup, intake.ready("songs"))) started.push(await createJob(wish));
-      started.forEach(learn);
+      const started = await createJob(wish(setup, intake.ready("songs")));
+      learn(started);
       intake.clear("songs");
       announce("Started.");
-      if (started.length === 1) return void (location.hash = `#/job/${started[0].id}`);
-      work.element.scrollIntoView({ block: "nearest" });
+      location.hash = `#/job/${started.id}`;
     } catch (problem) {
       intake.tell(problem);
     }
-    render();
   }
 
   takeFiles((files, tile) => intake.take(files, tile));
@@ -161,15 +176,16 @@ function heading(intake, about) {
   );
 }
 
-/** The jobs to ask for. */
-export function wishes(setup, songs) {
-  const wish = {
+/** The job to ask for: a master, an album with one decision, or a batch with one for each song. */
+export function wish(setup, songs) {
+  const several = songs.length > 1;
+  const album = several && setup.album;
+  const how = {
     references: setup.references,
     style: setup.style,
     target: setup.target,
-    options: setup.stems && setup.references.length ? { stems: {} } : {},
+    options: setup.stems && setup.references.length && !album ? { stems: {} } : {},
   };
-  if (songs.length > 1 && setup.album)
-    return [{ kind: "album", songs: songs.map((song) => song.id), ...wish }];
-  return songs.map((song) => ({ kind: "master", song: song.id, ...wish }));
+  if (!several) return { kind: "master", song: songs[0].id, ...how };
+  return { kind: album ? "album" : "batch", songs: songs.map((song) => song.id), ...how };
 }

@@ -2,7 +2,7 @@
 
 import { Problem, TOKEN, get, onContact } from "./api.js";
 import { follow } from "./events.js";
-import { h, fill, say } from "./dom.js";
+import { arrive, h, fill, say } from "./dom.js";
 import { onFiles } from "./dropping.js";
 import { askForKey } from "./key.js";
 import { openHelp } from "./help.js";
@@ -30,7 +30,7 @@ function outdated() {
 }
 
 async function open(view, id, song) {
-  if (TOKEN) return (await loadShared()).showShared(main, about);
+  if (TOKEN) return (await loadShared()).showShared(main, about, song);
   if (view === "job" && id) return (await loadDesk()).showDesk(main, about, { id, song });
   const end = await showHome(main, about);
   (window.requestIdleCallback ?? setTimeout)(() => loadDesk().catch(() => {}));
@@ -50,7 +50,7 @@ async function show() {
   } catch (problem) {
     if (latest === mine) showProblem(problem);
   }
-  if (document.activeElement === document.body) main.focus({ preventScroll: true });
+  if (document.activeElement === document.body || !main.contains(document.activeElement)) arrive(main);
 }
 
 function showProblem(problem) {

@@ -1,6 +1,7 @@
 // The work: what waits, runs, is done or failed, newest first.
 
 import { post, remove } from "./api.js";
+import { Parts, grouped, tally } from "./batch.js";
 import { announce, fill, h } from "./dom.js";
 import { drop, jobs, learn, onJob } from "./events.js";
 import { ago, jobTitle } from "./format.js";
@@ -12,7 +13,7 @@ export const KINDS = {
   apply: "Master",
   stems: "Stems",
   remix: "Remix",
-  batch: "Batch",
+  batch: "Each on its own",
 };
 
 /** The list as a section; `close()` ends it. */
@@ -25,14 +26,15 @@ export function queue() {
   const element = h(
     "section",
     { class: "queue", "aria-labelledby": "queue-title" },
-    h("h2", { id: "queue-title", text: "Work" }),
+    h("h2", { id: "queue-title", tabindex: "-1", text: "Work" }),
     nothing,
     list,
   );
   const rows = new Map();
 
   function render() {
-    const shown = jobs().filter((job) => job.kind in KINDS);
+    const inside = grouped();
+    const shown = jobs().filter((job) => job.kind in KINDS && !inside.has(job.id));
     nothing.hidden = shown.length > 0;
     fill(
       list,
@@ -46,7 +48,7 @@ export function queue() {
 
   const end = onJob((job) => {
     if (job && rows.has(job.id)) rows.get(job.id).update(job);
-    else render();
+    else if (!job || !grouped().has(job.id)) render();
   });
   render();
   return { element, close: end };
@@ -62,12 +64,14 @@ class Row {
     const ended = this.job && this.job.state !== job.state && ["done", "failed"].includes(job.state);
     if (this.job?.state !== job.state) this.build(job);
     this.job = job;
+    this.parts?.update(job);
     if (this.bar) {
       this.bar.value = job.share ?? 0;
-      this.stage.textContent = job.state === "queued" ? "Waits for its turn" : sentence(job.stage);
+      this.stage.textContent =
+        job.state === "queued" ? "Waits for its turn" : job.parts?.length ? tally(job) : sentence(job.stage);
       this.percent.textContent = job.state === "queued" ? "" : `${Math.floor((job.share ?? 0) * 100)} %`;
     }
-    if (ended) announce(`${jobTitle(job)}: ${WORDS[job.state]}.`);
+    if (ended) announce(`${jobTitle(job)}: ${job.parts?.length ? tally(job) : WORDS[job.state]}.`);
     return this;
   }
 
@@ -78,7 +82,9 @@ class Row {
       : null;
     this.stage = h("span", { class: "stage" });
     this.percent = h("span", { class: "figure" });
+    this.told = h("span", { class: "row-told missed", role: "alert" });
     this.element.dataset.state = job.state;
+    const held = this.element.contains(document.activeElement);
     fill(
       this.element,
       h(
@@ -89,22 +95,46 @@ class Row {
       ),
       busy
         ? h("span", { class: "row-progress" }, this.stage, this.bar, this.percent)
-        : h("span", { class: "state", text: job.error ? job.error.message : WORDS[job.state] }),
+        : h("span", { class: "state" }, outcome(job)),
       h(
         "span",
         { class: "row-tools" },
         tools(job, (problem) => this.fail(problem)),
       ),
+      this.songs(job),
+      this.told,
     );
+    if (held) this.element.querySelector(".row-tools :is(a, button)").focus();
+  }
+
+  /** The songs of a batch, shown where one of them failed. */
+  songs(job) {
+    if (!job.parts?.length) return null;
+    this.parts ??= new Parts(job);
+    this.parts.update(job);
+    this.details ??= h(
+      "details",
+      { class: "row-parts" },
+      h("summary", { text: "Songs" }),
+      this.parts.element,
+    );
+    if (job.state === "failed") this.details.open = true;
+    return this.details;
   }
 
   fail(problem) {
-    this.stage.textContent = problem.message;
-    announce(`${problem.message} ${problem.hint}`);
+    this.told.textContent = `${problem.message} ${problem.hint}`;
   }
 }
 
-const opens = (job) => job.state === "done" && job.kind !== "batch";
+/** What became of a job: of one that failed the reason and the way out. */
+function outcome(job) {
+  if (job.parts?.length) return tally(job);
+  if (!job.error) return WORDS[job.state];
+  return [job.error.message, h("small", { text: job.error.hint ?? "" })];
+}
+
+const opens = (job) => job.state === "done" || job.parts?.some((part) => part.state === "done");
 
 function tools(job, fail) {
   const button = (text, act, label) =>
@@ -121,20 +151,24 @@ function tools(job, fail) {
       async () => learn((await post(`/jobs/${job.id}/cancel`)) ?? { ...job, state: "cancelled" }),
       "Cancel",
     );
-  const gone = button("Delete", async () => (await remove(`/jobs/${job.id}`), drop(job.id)), "Delete");
-  if (job.state === "done")
-    return [
-      opens(job)
-        ? h("a", {
-            class: "button",
-            href: `#/job/${job.id}`,
-            "aria-label": `Open ${jobTitle(job)}`,
-            text: "Open",
-          })
-        : null,
-      gone,
-    ];
-  return [button("Try again", async () => learn(await post(`/jobs/${job.id}/retry`)), "Try again:"), gone];
+  const open = opens(job)
+    ? h("a", {
+        class: "button",
+        href: `#/job/${job.id}`,
+        "aria-label": `Open ${jobTitle(job)}`,
+        text: "Open",
+      })
+    : null;
+  const forget = async () => {
+    await remove(`/jobs/${job.id}`);
+    drop(job.id);
+    document.getElementById("queue-title")?.focus();
+    announce(`${jobTitle(job)} is deleted.`);
+  };
+  const gone = button("Delete", forget, "Delete");
+  if (job.state === "done") return [open, gone];
+  const again = job.parts?.length ? "Try the rest again" : "Try again";
+  return [open, button(again, async () => learn(await post(`/jobs/${job.id}/retry`)), `${again}:`), gone];
 }
 
 /** What was asked for, as " · Loud · Spotify". */

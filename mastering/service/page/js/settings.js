@@ -1,5 +1,7 @@
 // What can be adjusted: each with its unit, its range, and what the master already has.
 
+import { insertsOf, toBody } from "./inserts.js";
+
 const TONE = [
   {
     key: "bass_db",
@@ -106,13 +108,14 @@ export function controlsFor(delivery) {
   ];
 }
 
-/** The values a master begins with. */
-export function initialValues(controls) {
-  return Object.fromEntries(controls.map(({ key, initial }) => [key, initial]));
+/** The values a master begins with, and the plug-ins it was made with. */
+export function initialValues(controls, recipe) {
+  const numbers = Object.fromEntries(controls.map(({ key, initial }) => [key, initial]));
+  return { ...numbers, inserts: insertsOf(recipe) };
 }
 
 /** Values as the service's `adjust`; only what differs from the master is named. */
-export function toAdjust(values, controls) {
+export function toAdjust(values, controls, initial) {
   const adjust = {};
   const tone = TONE.filter(({ key }) => values[key]).map(({ key, band }) => ({
     ...band,
@@ -121,5 +124,7 @@ export function toAdjust(values, controls) {
   if (tone.length) adjust.tone = tone;
   for (const { key, group, initial } of controls)
     if (group !== "tone" && values[key] !== initial) adjust[key] = values[key];
+  if (JSON.stringify(values.inserts) !== JSON.stringify(initial.inserts))
+    adjust.inserts = values.inserts.map(toBody);
   return adjust;
 }

@@ -1,19 +1,21 @@
 // What a shared link shows: listen and take away, nothing to change.
 
 import { get } from "./api.js";
+import { songsOf } from "./batch.js";
 import { fill, h } from "./dom.js";
-import { bare } from "./format.js";
+import { bare, jobTitle } from "./format.js";
 import { listening } from "./listening.js";
 import { gather } from "./material.js";
 import { takeAway } from "./takeaway.js";
 import { verdict } from "./verdict.js";
 
-/** Shows the job of the link in `main`; returns what ends it. */
-export async function showShared(main, about) {
+/** Shows the job of the link in `main`, of an album one song; returns what ends it. */
+export async function showShared(main, about, song) {
   const job = await get(`/jobs/${about.job}`);
-  document.title = `${bare(job.label)} – Tonmeister`;
-  const material = await gather(job, null);
+  document.title = `${jobTitle(job)} – Tonmeister`;
+  const material = await gather(job, song);
   const listen = listening(material);
+  const tabs = songsOf({ material, job });
   fill(
     main,
     h(
@@ -35,10 +37,11 @@ export async function showShared(main, about) {
           }),
         ),
         verdict(material, job),
+        tabs?.element,
       ),
       h("div", { class: "desk-main" }, listen.element),
       h("div", { class: "desk-side" }, takeAway({ job, material, about: { ...about, role: "shared" } })),
     ),
   );
-  return listen.close;
+  return () => [listen, tabs].forEach((part) => part?.close());
 }

@@ -6,6 +6,7 @@ import { jobs, learn, onJob } from "./events.js";
 import { clock, count } from "./format.js";
 import { told } from "./intake.js";
 import { mixer } from "./mixer.js";
+import { archiveOf } from "./takeaway.js";
 
 /** The stems part of a desk; looks for a separation that is there already. */
 export function stemsDesk({ about, song, before = () => {} }) {
@@ -135,6 +136,12 @@ export function stemsDesk({ about, song, before = () => {} }) {
             "aria-label": `Download the stem ${title(one)}`,
           }),
         ),
+        h("a", {
+          class: "button",
+          href: archiveOf(job, "stem"),
+          download: "",
+          text: "All stems as one file ↓",
+        }),
       ),
     );
   }

@@ -16,8 +16,11 @@ const LABELS = {
   m4a: "M4A (AAC)",
 };
 
-/** The last part of a desk; `material` is null for stems and remixes, `about.role` "shared" leaves out what changes. */
-export function takeAway({ job, material, about }) {
+/**
+ * The last part of a desk; `material` is null for stems and remixes, `batch` is what the job belongs to, and
+ * `about.role` "shared" leaves out what changes.
+ */
+export function takeAway({ job, batch = null, material, about }) {
   const mine = (one) => !material || job.songs.length === 1 || !one.song || one.song === material.song.id;
   const files = job.results.filter(mine);
   const readOnly = about.role === "shared";
@@ -30,8 +33,38 @@ export function takeAway({ job, material, about }) {
       { class: "files" },
       files.map((one) => fileRow(job, one)),
     ),
+    together(batch ?? job),
     material && !readOnly ? formats({ job, material, about }) : null,
     readOnly || !material ? null : sharing(job),
+  );
+}
+
+/** Where all files of a job are one; `role` takes only those. */
+export const archiveOf = (job, role = null) =>
+  `${BASE}/jobs/${job.id}/archive.zip${role ? `?role=${role}` : ""}`;
+
+/** All files as one, where there are several songs or stems. */
+function together(job) {
+  const sounds = job.results.filter((one) => ["master", "stem", "mix"].includes(one.role));
+  if (sounds.length < 2) return null;
+  const link = (files, role, text) =>
+    h("a", {
+      class: "button",
+      href: archiveOf(job, role),
+      download: "",
+      text: `${text} (${size(files.reduce((sum, one) => sum + one.size_bytes, 0))})`,
+    });
+  const masters = sounds.every((one) => one.role === "master");
+  return h(
+    "div",
+    { class: "together" },
+    h("h3", { text: masters ? `All ${sounds.length} songs` : `All ${sounds.length} stems` }),
+    h(
+      "p",
+      { class: "downloads" },
+      link(job.results, null, "Everything as one file"),
+      masters ? link(sounds, "master", "Only the masters") : null,
+    ),
   );
 }
 

@@ -1,4 +1,4 @@
-"""Names of files that a service has named: never a path, and no two the same."""
+"""Names for files that people have named, in one folder or archive: never a path, and no two the same."""
 
 from __future__ import annotations
 
