@@ -18,6 +18,7 @@ __all__ = [
     "GainReduction",
     "Measured",
     "Notice",
+    "Part",
     "Peaks",
     "Plugin",
     "PluginItem",
@@ -131,6 +132,16 @@ class Failure(TypedDict):
     code: str
     message: str
     hint: str
+
+
+class Part(TypedDict):
+    """What has become of one song of a batch; `id` is of its own job."""
+
+    id: str
+    song: str | None
+    label: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    error: Failure | None
 
 
 class Check(TypedDict):

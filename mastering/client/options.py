@@ -15,6 +15,7 @@ __all__ = [
     "BitDepth",
     "Container",
     "DeliveryOptions",
+    "DeskInsert",
     "Insert",
     "MasterOptions",
     "RemixOptions",
@@ -113,6 +114,17 @@ class ToneBand(_ToneBand, total=False):
     shape: Literal["peak", "low_shelf", "high_shelf"]
 
 
+class DeskInsert(Insert, total=False):
+    """A plug-in as the desk has it.
+
+    `own`: this is the recipe's own plug-in of this number, from 0, and what is not given stays. With `bypass`
+    it stays in the chain and does nothing.
+    """
+
+    own: int | None
+    bypass: bool
+
+
 class Adjust(TypedDict, total=False):
     """What is changed of a recipe: 100 % is the recipe as it was made, and what is not given stays."""
 
@@ -122,3 +134,4 @@ class Adjust(TypedDict, total=False):
     width_percent: float | None
     ceiling_dbtp: float | None
     integrated_lufs: float | None
+    inserts: Sequence[DeskInsert] | None

@@ -30,6 +30,9 @@ class Sending:
         url: where an earlier attempt went; None begins anew.
         name: what it is called there; None is its own name.
 
+    Raises:
+        ServiceError: there is no such file, or the service does not take it.
+
     Attributes:
         url: where it goes: with it a later program can go on.
     """
@@ -38,6 +41,8 @@ class Sending:
         self, transport: Transport, path: Path, *, url: str | None = None, name: str | None = None
     ) -> None:
         self._transport, self._path = transport, path
+        if not path.is_file():
+            raise ServiceError(f"{path}: there is no such file", hint="Check the name.", code="file_missing")
         self._length = path.stat().st_size
         self.url = url or self._announced(name or path.name)
 

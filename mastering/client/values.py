@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from mastering.client.answers import Check, Failure, Notice, Summary
+from mastering.client.answers import Check, Failure, Notice, Part, Summary
 from mastering.errors import TonmeisterError
 
 __all__ = [
@@ -109,6 +109,7 @@ class Job:
     references: tuple[str, ...] = ()
     request: Mapping[str, Any] = field(default_factory=dict)
     jobs: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
     results: tuple[Result, ...] = ()
     checks: tuple[Check, ...] = ()
     summary: Summary | None = None

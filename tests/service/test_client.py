@@ -111,6 +111,13 @@ def test_a_service_that_is_not_there_is_one_sentence() -> None:
     assert (caught.value.code, caught.value.status) == ("unreachable", 0)
 
 
+def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    for path in (tmp_path / "song.wav", tmp_path):
+        with Tonmeister("http://127.0.0.1:9") as client, pytest.raises(ServiceError) as caught:
+            client.upload(path)
+        assert (caught.value.code, caught.value.message) == ("file_missing", f"{path}: there is no such file")
+
+
 def test_events_are_taken_up_again() -> None:
     asked: list[str | None] = []
 
