@@ -236,7 +236,9 @@ class PluginParameter(TypedDict):
     high: float | None
     choices: list[str]
     boolean: bool
+    steps: int
     default: str
+    value: float | bool | str | None
 
 
 class Plugin(PluginItem):

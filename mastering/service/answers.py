@@ -234,7 +234,9 @@ class PluginParameter(Answer):
     high: float | None
     choices: list[str]
     boolean: bool
+    steps: int = Field(description="How many values it has; 0 is any between low and high.", examples=[0])
     default: str
+    value: float | bool | str | None = Field(description="As a request would set it.", examples=[-3.0])
 
 
 class Plugin(PluginItem):
