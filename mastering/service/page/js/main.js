@@ -6,6 +6,7 @@ import { arrive, h, fill, say } from "./dom.js";
 import { onFiles } from "./dropping.js";
 import { askForKey } from "./key.js";
 import { openHelp } from "./help.js";
+import { announceEnds } from "./queue.js";
 import { startTheme } from "./theme.js";
 import { presets, showHome } from "./home.js";
 import { showDesk } from "./desk.js";
@@ -17,7 +18,7 @@ let about = null;
 let open = false;
 let leave = () => {};
 
-async function show() {
+async function show(change = null) {
   const [, view, id, song] = location.hash.split("/").map(decodeURIComponent);
   leave();
   leave = () => {};
@@ -29,7 +30,8 @@ async function show() {
   } catch (problem) {
     showProblem(problem);
   }
-  if (document.activeElement === document.body || !main.contains(document.activeElement)) arrive(main);
+  const at = document.activeElement;
+  if (at === document.body || (change && !main.contains(at))) arrive(main);
 }
 
 function showProblem(problem) {
@@ -102,4 +104,5 @@ document.getElementById("help-open").addEventListener("click", openHelp);
 document.querySelector(".skip").addEventListener("click", (event) => (event.preventDefault(), main.focus()));
 startTheme(document.getElementById("theme"));
 onFiles();
+announceEnds();
 start();
