@@ -1,4 +1,4 @@
-"""Plug-ins in the chain: allowed, inserted, set and heard, moved, undone, rendered, told by the recipe."""
+"""Plug-ins in the chain: allowed, inserted, set and heard, moved, undone, rendered, named in the recipe."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ export function control(
   const element = h(
     "div",
     { class: big ? "control big-control" : "control" },
-    h("label", { for: id }, title, about ? h("small", { id: `${id}-about`, text: about }) : null),
+    h("label", { for: id }, title, " ", about ? h("small", { id: `${id}-about`, text: about }) : null),
     reset,
     h("span", { class: "value" }, field, h("span", { class: "unit", text: unit })),
     slider,

@@ -2,7 +2,7 @@
 
 import { Problem, get, post } from "./api.js";
 import { showBatch, songTabs, songsOf } from "./batch.js";
-import { announce, arrive, fill, h } from "./dom.js";
+import { arrive, fill, h } from "./dom.js";
 import { learn, onJob } from "./events.js";
 import { bare, jobTitle } from "./format.js";
 import { progressWave } from "./hero.js";
@@ -93,7 +93,6 @@ function showProgress(main, about, { job, batch, song }) {
   function update(now) {
     if (now.state === "done") {
       stop();
-      announce(`${jobTitle(job)} is done.`);
       showDesk(main, about, { id: (batch ?? job).id, song }).then((close) => {
         if (left) return close();
         end = close;
@@ -107,9 +106,7 @@ function showProgress(main, about, { job, batch, song }) {
     stage.replaceChildren(now.state === "failed" && now.error ? told(now.error) : words(now));
     if (state === now.state) return;
     state = now.state;
-    const held = tools.contains(document.activeElement);
     fill(tools, actions(now));
-    if (held) tools.querySelector("button, a").focus();
   }
 
   function actions(now) {

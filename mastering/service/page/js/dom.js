@@ -31,12 +31,25 @@ function append(element, children) {
   for (const child of children.flat(Infinity)) if (child || child === 0) element.append(child);
 }
 
-/** Replaces what an element holds. */
+/** Replaces what an element holds; the focus stays on what is called the same, or goes to the heading. */
 export function fill(element, ...children) {
+  const held = element.contains(document.activeElement) ? document.activeElement : null;
   element.replaceChildren();
   append(element, children);
+  if (held && element.childElementCount) hold(element, held);
   return element;
 }
+
+function hold(element, held) {
+  const alike = (one) => nameOf(one) === nameOf(held) && !one.disabled;
+  const same = held.isConnected ? held : [...element.querySelectorAll(held.localName)].find(alike);
+  if (!same) return arrive(element);
+  same.tabIndex = held.tabIndex; // a heading has none by itself
+  return same.focus({ preventScroll: true });
+}
+
+const nameOf = (one) =>
+  one.getAttribute("aria-label") ?? (one.id || (one.name ? `${one.name} ${one.value}` : one.textContent));
 
 /** Sets a text only where it changed, so that live regions speak once. */
 export function say(element, text) {
@@ -50,7 +63,8 @@ export function announce(text) {
 
 /** Puts the focus on what a view is called, as a new page would begin there. */
 export function arrive(view) {
-  const heading = view.querySelector("h1, h2") ?? view;
+  const inside = view.querySelector("h1, h2, h3");
+  const heading = inside ?? view.closest("section, main")?.querySelector("h1, h2, h3") ?? view;
   heading.tabIndex = -1;
   heading.focus({ preventScroll: true });
 }

@@ -86,7 +86,6 @@ export async function showHome(main, about) {
     keep();
     picks.render();
     renderGo();
-    parts.go.querySelector(":checked").focus();
   }
 
   function startButton() {

@@ -6,6 +6,7 @@ import { arrive, h, fill, say } from "./dom.js";
 import { onFiles } from "./dropping.js";
 import { askForKey } from "./key.js";
 import { openHelp } from "./help.js";
+import { announceEnds } from "./queue.js";
 import { startTheme } from "./theme.js";
 import { presets, showHome } from "./home.js";
 
@@ -37,7 +38,7 @@ async function open(view, id, song) {
   return end;
 }
 
-async function show() {
+async function show(change = null) {
   const mine = (latest = {});
   const address = location.hash.split("/").map(decodeURIComponent);
   leave();
@@ -50,7 +51,8 @@ async function show() {
   } catch (problem) {
     if (latest === mine) showProblem(problem);
   }
-  if (document.activeElement === document.body || !main.contains(document.activeElement)) arrive(main);
+  const at = document.activeElement;
+  if (at === document.body || (change && !main.contains(at))) arrive(main);
 }
 
 function showProblem(problem) {
@@ -124,4 +126,5 @@ document.getElementById("help-open").addEventListener("click", openHelp);
 document.querySelector(".skip").addEventListener("click", (event) => (event.preventDefault(), main.focus()));
 startTheme(document.getElementById("theme"));
 onFiles();
+announceEnds();
 start();

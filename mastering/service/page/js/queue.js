@@ -2,7 +2,7 @@
 
 import { post, remove } from "./api.js";
 import { Parts, grouped, tally } from "./batch.js";
-import { announce, fill, h } from "./dom.js";
+import { announce, fill, h, say } from "./dom.js";
 import { drop, jobs, learn, onJob } from "./events.js";
 import { ago, jobTitle } from "./format.js";
 
@@ -15,6 +15,22 @@ export const KINDS = {
   remix: "Remix",
   batch: "Each on its own",
 };
+
+/** Tells people who hear the page when a job has ended, whatever view they are in. Once, for the whole page. */
+export function announceEnds() {
+  const states = new Map();
+  const news = h("p", { id: "news", class: "unseen", role: "status" }); // of its own: a desk that opens speaks, too
+  document.body.append(news);
+  const heard = (job) => {
+    const before = states.get(job.id);
+    states.set(job.id, job.state);
+    if (!["queued", "running"].includes(before) || !["done", "failed"].includes(job.state)) return;
+    if (grouped().has(job.id)) return;
+    const why = job.parts?.length ? "" : (job.error?.message ?? "");
+    say(news, `${jobTitle(job)}: ${job.parts?.length ? tally(job) : WORDS[job.state]}. ${why}`.trim());
+  };
+  onJob((job) => (job ? [job] : jobs()).forEach(heard));
+}
 
 /** The list as a section; `close()` ends it. */
 export function queue() {
@@ -61,7 +77,6 @@ class Row {
   }
 
   update(job) {
-    const ended = this.job && this.job.state !== job.state && ["done", "failed"].includes(job.state);
     if (this.job?.state !== job.state) this.build(job);
     this.job = job;
     this.parts?.update(job);
@@ -71,7 +86,6 @@ class Row {
         job.state === "queued" ? "Waits for its turn" : job.parts?.length ? tally(job) : sentence(job.stage);
       this.percent.textContent = job.state === "queued" ? "" : `${Math.floor((job.share ?? 0) * 100)} %`;
     }
-    if (ended) announce(`${jobTitle(job)}: ${job.parts?.length ? tally(job) : WORDS[job.state]}.`);
     return this;
   }
 

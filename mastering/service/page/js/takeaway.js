@@ -190,6 +190,7 @@ function formats({ job, material, about }) {
 
 function sharing(job) {
   const told = h("div", { role: "status" });
+  const begin = h("button", { type: "button", text: "Make a link", on: { click: () => make() } });
   const make = async () => {
     try {
       show(await post("/shares", { job: job.id }));
@@ -215,7 +216,8 @@ function sharing(job) {
       on: {
         click: async () => (
           await remove(`/shares/${url.split("/").pop()}`),
-          say(told, "The link has ended.")
+          say(told, "The link has ended."),
+          begin.focus()
         ),
       },
     });
@@ -236,7 +238,7 @@ function sharing(job) {
     { class: "sharing" },
     h("h3", { text: "Show it to somebody" }),
     h("p", { class: "muted", text: "A link to listen and download, nothing else." }),
-    h("button", { type: "button", text: "Make a link", on: { click: make } }),
+    begin,
     told,
   );
 }
