@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tests.page.server import Server
 
-__all__ = ["BLOCK", "EARS", "WATCH", "Desk"]
+__all__ = ["BLOCK", "EARS", "WATCH", "Desk", "drag"]
 
 BLOCK = 4_096
 """Frames that the tap hands over at once."""
@@ -146,3 +146,13 @@ class Desk:
         """Waits by the clock of the music, which is slow on a machine that has other things to do."""
         end = self.page.evaluate("contexts.at(-1).currentTime") + seconds
         self.page.wait_for_function("(end) => contexts.at(-1).currentTime > end", arg=end)
+
+
+def drag(page: Any, from_px: float, to_px: float, y: float) -> None:
+    """With the mouse, on the lanes."""
+    page.mouse.move(from_px, y)
+    page.mouse.down()
+    page.mouse.move((from_px + to_px) / 2, y, steps=4)
+    page.mouse.move(to_px, y, steps=4)
+    page.mouse.up()
+    page.evaluate("() => new Promise((done) => setTimeout(done, 20))")  # the click of a drag is none

@@ -9,23 +9,13 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from tests.page.desk import Desk
+from tests.page.desk import Desk, drag
 from tests.page.ears import Samples, find, sound
 from tests.page.music import RATE
 from tests.page.server import Server
 
 _SONG_S = 12.0
 _FADE_S = 0.01
-
-
-def drag(page: Any, from_px: float, to_px: float, y: float) -> None:
-    """With the mouse, on the lanes."""
-    page.mouse.move(from_px, y)
-    page.mouse.down()
-    page.mouse.move((from_px + to_px) / 2, y, steps=4)
-    page.mouse.move(to_px, y, steps=4)
-    page.mouse.up()
-    page.evaluate("() => new Promise((done) => setTimeout(done, 20))")  # the click of a drag is none
 
 
 def region(page: Any) -> tuple[float, float]:
@@ -71,11 +61,11 @@ def test_the_seam_of_a_loop_is_a_fade_and_the_loop_keeps_its_length(
     page = desk.page
     page.keyboard.press("1")
     box = page.locator(".touch").bounding_box()
-    at = [box["x"] + box["width"] * seconds / _SONG_S for seconds in (7.18, 9.3)]  # over a border of pieces
+    at = [box["x"] + box["width"] * seconds / _SONG_S for seconds in (7.61, 8.63)]  # over a border of pieces
     drag(page, *at, box["y"] + 40)
     page.mouse.click(at[0] + 20, box["y"] + 40)
     page.keyboard.press("Space")
-    heard, _, rate = desk.listen(3.8)
+    heard, _, rate = desk.listen(2.1)
 
     music = sound(server, f"/songs/{song}/listen")
     drawn = [round(seconds * rate) for seconds in region(page)]  # to a frame, as styles have six figures
@@ -107,7 +97,7 @@ def test_another_loop_while_it_plays_leaves_no_gap(open_desk: Callable[..., Desk
     page = desk.page
     page.keyboard.press("Space")
     page.wait_for_function("() => document.querySelector('.time').textContent > '0:00.3'")
-    heard, _, rate = desk.listen(2.0, meanwhile=lambda: page.keyboard.press("l"))
+    heard, _, rate = desk.listen(1.2, meanwhile=lambda: page.keyboard.press("l"))
     level = np.sqrt(np.convolve(heard[0] ** 2, np.ones(rate // 100) / (rate // 100), "valid"))
     assert level.min() > 0.001
 
@@ -146,7 +136,7 @@ def test_the_edges_of_a_loop_are_dragged_and_the_loop_moved(
     )
 
 
-def test_zoom_keeps_the_playhead_and_asks_for_finer_peaks(
+def test_zoom_keeps_the_playhead_and_what_is_pointed_at(
     open_desk: Callable[..., Desk], mastered: str
 ) -> None:
     desk = open_desk(f"#/job/{mastered}", width=390)
@@ -176,26 +166,53 @@ def test_zoom_keeps_the_playhead_and_asks_for_finer_peaks(
     page.wait_for_timeout(50)
     assert view(page)[1] - view(page)[0] > _SONG_S / 4 + 0.1
     assert abs(sum(view(page)) / 2 - middle) < 0.6
-    page.get_by_role("button", name="Whole song").click()
-    assert view(page) == (0.0, _SONG_S)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-
-
-def test_a_click_goes_where_it_is_seen_when_zoomed(open_desk: Callable[..., Desk], mastered: str) -> None:
-    desk = open_desk(f"#/job/{mastered}", width=390)
-    desk.wait_for_desk()
-    page = desk.page
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("+")
-    page.keyboard.press("+")
     from_s, to_s = view(page)
-    box = page.locator(".touch").bounding_box()
     page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 30)
-    wanted = from_s + 0.75 * (to_s - from_s)
     page.wait_for_function(
         """(wanted) => {
           const here = parseFloat(document.querySelector(".time").textContent.slice(2));
           return Math.abs(here - wanted) < 0.15;
         }""",
-        arg=wanted,
+        arg=from_s + 0.75 * (to_s - from_s),
     )
+    page.get_by_role("button", name="Whole song").click()
+    assert view(page) == (0.0, _SONG_S)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_fingers_zoom_and_loop_and_less_motion_still_moves(
+    open_desk: Callable[..., Desk], mastered: str
+) -> None:
+    desk = open_desk(f"#/job/{mastered}", width=390, has_touch=True, reduced_motion="reduce")
+    desk.wait_for_desk()
+    page = desk.page
+    box = page.locator(".touch").bounding_box()
+    touch = page.context.new_cdp_session(page)
+
+    def fingers(kind: str, *places: float) -> None:
+        points = [
+            {"x": box["x"] + box["width"] * place, "y": box["y"] + 60, "id": number}
+            for number, place in enumerate(places)
+        ]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    fingers("touchStart", 0.2)
+    page.wait_for_timeout(150)  # a finger that stays draws, one that goes at once scrolls
+    for place in (0.3, 0.4, 0.5):
+        fingers("touchMove", place)
+    fingers("touchEnd")
+    np.testing.assert_allclose(region(page), (0.2 * _SONG_S, 0.5 * _SONG_S), atol=0.6)
+
+    fingers("touchStart", 0.45, 0.55)
+    for apart in (0.1, 0.15, 0.2):
+        fingers("touchMove", 0.5 - apart, 0.5 + apart)
+    fingers("touchEnd")
+    page.wait_for_timeout(50)
+    from_s, to_s = view(page)
+    assert 2.0 < to_s - from_s < 5.0
+    assert abs((from_s + to_s) / 2 - _SONG_S / 2) < 0.6, "about the point between the fingers"
+
+    place = "() => document.querySelector('.touch > div').shadowRoot.querySelector('.cursor').style.left"
+    before = page.evaluate(place)
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function(f"(before) => ({place})() !== before", arg=before)

@@ -1,6 +1,6 @@
 // The spectrogram lane: computed beside the page by a worker, drawn where it is wanted.
 
-import { BASE } from "./api.js";
+import { BASE, TOKEN } from "./api.js";
 import { h, ink, rgb, surface } from "./dom.js";
 import { recall, remember } from "./store.js";
 
@@ -9,16 +9,17 @@ const [FEWEST_COLUMNS, MOST_COLUMNS] = [900, 8192];
 const ROWS = 96;
 const LONG_S = 15 * 60;
 
-/** A lane over `time.view` that opens and closes; off at first for very long music, whose whole file it has to read. */
+/** A lane over `time.view` that opens and closes. It has to read the whole file, so it is off at first for very long
+ * music, and for who follows a link and may be far away. */
 export function spectrogramLane({ sources, duration_s, time }) {
   const images = new Map();
   const columns = Math.min(MOST_COLUMNS, Math.max(FEWEST_COLUMNS, Math.ceil(duration_s * COLUMNS_PER_S)));
-  let [shown, open, worker] = ["master", recall("spectrogram", duration_s < LONG_S), null];
+  let [shown, open, worker] = ["master", recall("spectrogram", !TOKEN && duration_s < LONG_S), null];
   const canvas = surface(
     { class: "lane spectrogram", role: "img", "aria-label": "Spectrogram, 30 Hz to 20 kHz" },
     (context, width, height) => {
       const image = images.get(shown);
-      if (!image) return;
+      if (!image) return void wait(context, height);
       context.imageSmoothingEnabled = true;
       const { from_s, to_s } = time.view;
       const [from, wide] = [(from_s / duration_s) * columns, ((to_s - from_s) / duration_s) * columns];
@@ -68,6 +69,12 @@ export function spectrogramLane({ sources, duration_s, time }) {
     show: (name) => ((shown = name), compute()),
     close: () => (worker?.terminate(), removeEventListener("themechange", repaint)),
   };
+}
+
+function wait(context, height) {
+  context.font = "13px Barlow, sans-serif";
+  context.fillStyle = ink("muted");
+  context.fillText("Reading the music …", 6, height / 2 + 4);
 }
 
 function marks(context, height, top_hz) {
