@@ -14,6 +14,7 @@ from typing import Any
 from mastering.codec import to_plain
 from mastering.io.files import write_text_atomic
 from mastering.jobs.model import Job, OutputFile
+from mastering.service.problems import discreet
 from mastering.service.times import iso
 
 __all__ = ["API", "Names", "at_start", "refreshed", "results_of", "summary_of"]
@@ -71,7 +72,7 @@ class Names:
             text = text.replace(folder, "")
         for file, name in self._names.items():
             text = text.replace(file, name)
-        return text
+        return discreet(text)
 
     def html(self, text: str) -> str:
         """A page."""

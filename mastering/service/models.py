@@ -86,7 +86,7 @@ class InsertBody(Body):
 
     plugin: Name = Field(examples=["ZaMaximX2"])
     parameters: dict[str, float | bool | str] = Field(
-        default_factory=dict, max_length=500, examples=[{"thresh": -6.0}]
+        default_factory=dict, max_length=500, examples=[{"threshold": -6.0}]
     )
     mix_percent: float | None = Field(default=None, ge=0.0, le=100.0, allow_inf_nan=False)
     part: Literal["whole", "mid", "side"] | None = None

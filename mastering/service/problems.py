@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import http
 import json
+import os
 import sqlite3
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +25,7 @@ from mastering.errors import (
 from mastering.failure import describe
 from mastering.report.wording import clean
 
-__all__ = ["MEDIA_TYPE", "Problem", "answer", "problem_of"]
+__all__ = ["MEDIA_TYPE", "Problem", "answer", "discreet", "problem_of"]
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -82,9 +83,9 @@ class Problem(Exception):
             "type": f"urn:tonmeister:problem:{self.code}",
             "title": _TITLES.get(self.status) or http.HTTPStatus(self.status).phrase,
             "status": self.status,
-            "detail": clean(self.detail),
+            "detail": clean(discreet(self.detail)),
             "code": self.code,
-            "hint": clean(self.hint),
+            "hint": clean(discreet(self.hint)),
         }
         return plain if self.field is None else {**plain, "field": self.field}
 
@@ -104,6 +105,12 @@ def problem_of(error: BaseException) -> Problem:
     detail = failure.message if status != 500 else "the service met an error of its own"
     hint = failure.hint if status != 500 else "It is in the service's log; please report it."
     return Problem(status, failure.code, detail, hint=hint)
+
+
+def discreet(text: str) -> str:
+    """A text for people elsewhere: where our user's files lie is nothing to them."""
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path raises where there is none
+    return text.replace(f"{home}/", "~/") if home != "/" else text
 
 
 def answer(problem: Problem) -> Response:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -23,10 +24,11 @@ class Live:
     Args:
         folder: of its data and its log.
         options: more of the command's.
+        variables: of its environment; otherwise it has none of ours.
     """
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.folder, self._options = folder, options
+    def __init__(self, folder: Path, *options: str, variables: Mapping[str, str] | None = None) -> None:
+        self.folder, self._options, self._variables = folder, options, dict(variables or {})
         self._port = 0
         self.url = ""
 
@@ -53,7 +55,7 @@ class Live:
         with path.open("ab") as log:
             before = log.tell()
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd=self.folder, env=_environment()
+                command, stdout=log, stderr=log, cwd=self.folder, env=_environment() | self._variables
             )
         deadline_s = time.monotonic() + _START_S
         while (found := re.search(r"http://127\.0\.0\.1:(\d+)", path.read_text("utf-8")[before:])) is None:

@@ -77,6 +77,27 @@ def test_a_download_goes_on_where_it_broke(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["master.wav"]
 
 
+def test_a_download_that_broke_too_often_goes_on_another_time(tmp_path: Path) -> None:
+    asked: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("master.wav"):
+            return httpx.Response(200, json=_JOB)
+        asked.append(request.headers.get("range"))
+        if len(asked) <= 10:
+            return httpx.Response(
+                206 if asked[-1] else 200, stream=_Breaking(b"" if asked[-1] else _CONTENT[:9])
+            )
+        return httpx.Response(206, content=_CONTENT[9:])
+
+    with desk(answer) as client:
+        with pytest.raises(ServiceError, match="broke 10 times") as caught:
+            client.download("5f0c", tmp_path)
+        assert caught.value.code == "unreachable"
+        (path,) = client.download("5f0c", tmp_path)
+    assert (path.read_bytes(), asked[-1]) == (_CONTENT, "bytes=9-")
+
+
 def test_what_arrives_damaged_is_not_kept(tmp_path: Path) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("master.wav"):

@@ -82,7 +82,12 @@ JOBS = _named(
         _master(
             options={
                 "inserts": [
-                    {"plugin": "ZaMaximX2", "parameters": {"thresh": -6.0}, "mix_percent": 50.0, "at": "post"}
+                    {
+                        "plugin": "ZaMaximX2",
+                        "parameters": {"threshold": -6.0},
+                        "mix_percent": 50.0,
+                        "at": "post",
+                    }
                 ]
             }
         ),
