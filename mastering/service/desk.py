@@ -26,6 +26,8 @@ Place: TypeAlias = Literal["listening", "previews", "stems"]
 _NICE: dict[Place, int] = {"listening": 5, "previews": 0, "stems": 5}
 _TIMES: dict[Place, float] = {"listening": 1.0, "previews": 1.0, "stems": 12.0}
 """How much longer than others their work may take."""
+_TASKS: dict[Place, int] = {"listening": 0, "previews": 0, "stems": 1}
+"""After how many a new process takes its place, or 0: PyTorch is not kept in memory for nothing."""
 _MOST_WAITING = 64
 _STOP_S = 5.0
 
@@ -127,17 +129,17 @@ class Desk:
                 _end(pool)
                 pool = None
             if pool is None:
-                pool = self._pools[place] = _pool(_NICE[place])
+                pool = self._pools[place] = _pool(_NICE[place], _TASKS[place])
             limit_s = _TIMES[place] * self._time_s
             future: Future[Any] = pool.schedule(work, args=arguments, timeout=limit_s)
             return future
 
 
-def _pool(nice: int) -> Any:
+def _pool(nice: int, tasks: int) -> Any:
     from pebble import ProcessPool
 
     context: Any = multiprocessing.get_context("spawn")
-    return ProcessPool(max_workers=1, initializer=prepare, initargs=(nice,), context=context)
+    return ProcessPool(max_workers=1, max_tasks=tasks, initializer=prepare, initargs=(nice,), context=context)
 
 
 def _end(pool: Any) -> None:

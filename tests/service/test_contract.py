@@ -19,7 +19,7 @@ from tests.service.live import Live
 _STREAMS = ("/api/v1/events", "/api/v1/jobs/{job}/events")
 """They end with the service or the job: only their beginning is read."""
 
-_EXAMPLES = 40
+_EXAMPLES = 30
 _READ_S = 30.0
 _TOO_MUCH = ("positive_data_acceptance", "ignored_auth")
 """A schema cannot say which names, songs and versions there are: what it allows may be refused. Without keys
