@@ -66,6 +66,7 @@ export function timeline({ material, player }) {
       loudness.show(name);
     },
     update() {
+      wave.update();
       following.update();
       const now_s = player.position_s;
       if (Math.floor(now_s) === second) return;
