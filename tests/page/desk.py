@@ -130,6 +130,13 @@ class Desk:
         self.page.wait_for_selector(".adjust input[type=range]")
         self.page.evaluate("() => window.contexts?.at(-1).tapped.then(() => true)")
 
+    def play(self) -> None:
+        """Until music sounds."""
+        before = self.page.locator(".times .time").first.inner_text()
+        self.page.keyboard.press("Space")
+        moved = "(before) => document.querySelector('.times .time').textContent !== before"
+        self.page.wait_for_function(moved, arg=before)
+
     def listen(self, seconds: float, *, meanwhile: Any = None) -> tuple[Samples, list[int], int]:
         """Records what sounds: samples [2, frames], the context's frame of each block, the rate in Hz."""
         self.page.evaluate("() => { contexts.at(-1).heard = []; window.recording = true; }")

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from tests.page.desk import BLOCK
 from tests.page.server import Server
 
-__all__ = ["Samples", "find", "sound"]
+__all__ = ["Samples", "continuous", "find", "sound"]
 
 Samples = npt.NDArray[np.float32]
 
@@ -34,3 +35,8 @@ def find(part: Samples, whole: Samples) -> tuple[int, float]:
     gain = float(np.sum(there * part) / np.sum(there * there))
     assert np.abs(part - gain * there).max() < 1e-3, "what sounds is the file"
     return place, gain
+
+
+def continuous(frames: list[int]) -> bool:
+    """Whether blocks follow each other; a busy browser stamps one a little off, and the next right."""
+    return bool(np.abs(np.asarray(frames) - frames[0] - BLOCK * np.arange(len(frames))).max() <= 512)

@@ -64,7 +64,7 @@ def test_the_seam_of_a_loop_is_a_fade_and_the_loop_keeps_its_length(
     at = [box["x"] + box["width"] * seconds / _SONG_S for seconds in (7.61, 8.63)]  # over a border of pieces
     drag(page, *at, box["y"] + 40)
     page.mouse.click(at[0] + 20, box["y"] + 40)
-    page.keyboard.press("Space")
+    desk.play()
     heard, _, rate = desk.listen(2.1)
 
     music = sound(server, f"/songs/{song}/listen")
@@ -95,8 +95,7 @@ def test_another_loop_while_it_plays_leaves_no_gap(open_desk: Callable[..., Desk
     desk = open_desk(f"#/job/{mastered}", ears=True)
     desk.wait_for_desk()
     page = desk.page
-    page.keyboard.press("Space")
-    page.wait_for_function("() => document.querySelector('.time').textContent > '0:00.3'")
+    desk.play()
     heard, _, rate = desk.listen(1.2, meanwhile=lambda: page.keyboard.press("l"))
     level = np.sqrt(np.convolve(heard[0] ** 2, np.ones(rate // 100) / (rate // 100), "valid"))
     assert level.min() > 0.001

@@ -6,6 +6,14 @@ import { number } from "./format.js";
 
 export const INKS = { original: "before", master: "after", reference: "reference" };
 
+/** A number in a plot, with room around it so that what is drawn there does not cross it. */
+export function label(context, text, x, y, align = "left") {
+  Object.assign(context, { font: "500 11px Barlow, sans-serif", textAlign: align, lineJoin: "round" });
+  Object.assign(context, { strokeStyle: ink("lane"), lineWidth: 4, fillStyle: ink("ink") });
+  context.strokeText(text, x, y);
+  context.fillText(text, x, y);
+}
+
 /** Where a second lies in a window of time that is `width` wide. */
 const placing =
   ({ from_s, to_s }, width) =>
@@ -23,15 +31,18 @@ export function curveLane({ sources, time }) {
     ? [Math.floor(quantile(all, 0.02) / 6) * 6 - 6, Math.ceil(Math.max(...all) / 6) * 6]
     : [-36, 0];
   const element = surface(
-    { class: "lane curve", role: "img", "aria-label": label(curves) },
+    { class: "lane curve", role: "img", "aria-label": words(curves) },
     (context, width, height) => {
       const y = (lufs) => height - ((lufs - low) / (high - low)) * height;
-      grid(context, width, height, low, high, y);
+      const lines = Array.from({ length: Math.max(0, (high - low) / 6 - 1) }, (_, at) => low + 6 * (at + 1));
+      context.fillStyle = ink("grid");
+      for (const lufs of lines) context.fillRect(0, Math.round(y(lufs)), width, 1);
       for (const one of [
         ...curves.filter(({ name }) => name !== shown),
         ...curves.filter(({ name }) => name === shown),
       ])
         trace(context, one, { x: placing(time.view, width), width, height, y, front: one.name === shown });
+      for (const lufs of lines) label(context, number(lufs, 0), width - 6, y(lufs) - 3, "right");
     },
   );
   return { element, paint: element.paint, show: (name) => ((shown = name), element.paint()) };
@@ -42,23 +53,12 @@ function quantile(values, share) {
   return sorted[Math.floor(share * (sorted.length - 1))];
 }
 
-function label(curves) {
-  const words = curves.map(
+function words(curves) {
+  const each = curves.map(
     ({ title, analysis }) =>
       `${title} ${number(analysis.integrated_lufs)} LUFS over a range of ${number(analysis.loudness_range_lu)} LU`,
   );
-  return `Loudness over time. ${words.join("; ")}.`;
-}
-
-function grid(context, width, height, low, high, y) {
-  context.font = "500 11px Barlow, sans-serif";
-  context.textAlign = "right";
-  for (let lufs = low + 6; lufs < high; lufs += 6) {
-    context.fillStyle = ink("grid");
-    context.fillRect(0, Math.round(y(lufs)), width, 1);
-    context.fillStyle = ink("muted");
-    context.fillText(number(lufs, 0), width - 6, y(lufs) - 3);
-  }
+  return `Loudness over time. ${each.join("; ")}.`;
 }
 
 function trace(context, { name, analysis }, { x, width, height, y, front }) {
@@ -98,10 +98,7 @@ export function reductionLane({ job, song, time }) {
       area(context, found.limiter_db.slice(first, last), { x, y, first }, ink("target"));
       if (found.compressor_db?.some((db) => db < -0.05))
         line(context, found.compressor_db.slice(first, last), { x, y, first }, ink("fifth"));
-      context.fillStyle = ink("muted");
-      context.font = "500 11px Barlow, sans-serif";
-      context.textAlign = "right";
-      context.fillText(number(deepest, 0), width - 6, height - 5);
+      label(context, number(deepest, 0), width - 6, height - 5, "right");
     },
   );
   const element = h(

@@ -1,19 +1,18 @@
 // The desk's player as wavesurfer wants it: a media element. The AudioContext's clock stays the only one.
 
-const TELL_MS = 250; // how often a media element tells its time
-
 /**
  * What wavesurfer uses of HTMLMediaElement, over a Player: `currentTime` (read, and set to seek), `duration`,
- * `paused`, `play()`, `pause()`, and the events "play", "pause", "seeking", "seeked" and "timeupdate".
+ * `paused`, `play()`, `pause()`, and the events "pause", "seeking", "seeked" and "timeupdate".
  *
- * Nothing is loaded or decoded through it: there is no source, so that wavesurfer draws the peaks it is given.
- * There is no "ended" either, since at its end the music pauses and goes back to its start. With `calm` (reduced
- * motion) "play" is kept back: wavesurfer then moves with "timeupdate" and not with every frame of the screen.
+ * Nothing is loaded or decoded through it: there is no source, so that wavesurfer draws the peaks it is given. It
+ * tells neither "play", at which wavesurfer would draw with every frame of the screen, though the playhead of a song
+ * moves by a pixel in a quarter of a second: `tick()` tells the time when that is to be seen; nor "ended", since at
+ * its end the music pauses and goes back to its start.
  */
 export class PlayerMedia extends EventTarget {
-  constructor(player, { calm = false } = {}) {
+  constructor(player) {
     super();
-    Object.assign(this, { player, calm, volume: 1, muted: false, playbackRate: 1 });
+    Object.assign(this, { player, volume: 1, muted: false, playbackRate: 1 });
     Object.assign(this, {
       src: "",
       currentSrc: "",
@@ -51,15 +50,17 @@ export class PlayerMedia extends EventTarget {
     this.player.pause();
   }
 
-  /** Tells what the player has done: begun, ended, or gone elsewhere. */
+  /** Tells what the player has done: ended, or gone elsewhere. */
   follow() {
     const { playing } = this.player;
     if (playing === this.was) this.tell("seeking", "seeked");
     else if (!playing) this.tell("pause");
-    else if (!this.calm) this.tell("play");
     this.was = playing;
-    clearInterval(this.timer);
-    if (playing) this.timer = setInterval(() => this.tell("timeupdate"), TELL_MS);
+    this.tick();
+  }
+
+  /** Tells that it is later. */
+  tick() {
     this.tell("timeupdate");
   }
 
@@ -69,7 +70,6 @@ export class PlayerMedia extends EventTarget {
 
   /** Ends listening to the player, which goes on. */
   close() {
-    clearInterval(this.timer);
     this.player.removeEventListener("state", this.listener);
   }
 }

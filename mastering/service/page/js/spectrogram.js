@@ -2,6 +2,7 @@
 
 import { BASE, TOKEN } from "./api.js";
 import { h, ink, rgb, surface } from "./dom.js";
+import { label } from "./lanes.js";
 import { recall, remember } from "./store.js";
 
 const COLUMNS_PER_S = 43; // half a window of the transform; finer would show nothing new
@@ -78,19 +79,13 @@ function wait(context, height) {
 }
 
 function marks(context, height, top_hz) {
-  context.font = "500 11px Barlow, sans-serif";
-  context.fillStyle = ink("ink");
-  context.strokeStyle = ink("lane");
-  context.lineWidth = 4;
-  context.lineJoin = "round";
   for (const [hz, text] of [
     [100, "100"],
     [1000, "1k"],
     [10000, "10k"],
   ]) {
     const y = height - (Math.log(hz / 30) / Math.log(top_hz / 30)) * height;
-    context.strokeText(text, 6, y + 4);
-    context.fillText(text, 6, y + 4);
+    label(context, text, 6, y + 4);
   }
 }
 

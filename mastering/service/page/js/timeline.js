@@ -66,6 +66,7 @@ export function timeline({ material, player }) {
       loudness.show(name);
     },
     update() {
+      wave.update();
       following.update();
       const now_s = player.position_s;
       if (Math.floor(now_s) === second) return;
@@ -127,9 +128,9 @@ function drawAxis(context, width, { from_s, to_s }) {
   for (let mark = Math.ceil(from_s / step - 1e-6); mark * step < to_s; mark++) {
     const x = ((mark * step - from_s) / (to_s - from_s)) * width;
     const text = clock(mark * step + 1e-6, { tenths: step < 1 });
+    if (x + context.measureText(text).width + 6 > width) continue;
     context.fillStyle = ink("line");
     context.fillRect(Math.round(x), 0, 1, 18);
-    if (x + context.measureText(text).width + 6 > width) continue;
     context.fillStyle = ink("muted");
     context.fillText(text, x + 5, 14);
   }

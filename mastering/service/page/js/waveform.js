@@ -22,10 +22,11 @@ export class Waveform {
    */
   constructor({ element, lane, material, player, onView }) {
     Object.assign(this, { element, lane, player, onView, shown: "master", zoom_px_per_s: 0 });
+    Object.assign(this, { drawn_s: 0, px_per_s: 1 });
     Object.assign(this, { sources: material.sources, duration_s: material.duration_s });
     this.most_px_per_s = (PX_PER_POINT * mostPoints(material)) / this.duration_s;
     this.peaks = new Peaks({ material, onMore: (name) => name === this.shown && this.draw() });
-    this.media = new PlayerMedia(player, { calm: matchMedia("(prefers-reduced-motion: reduce)").matches });
+    this.media = new PlayerMedia(player);
     this.loops = Regions.create();
     // No height here: it would be part of the style sheet whose hash the content policy names.
     this.surfer = WaveSurfer.create({
@@ -120,7 +121,16 @@ export class Waveform {
     this.moved();
   }
 
+  /** Moves the playhead where that can be seen. */
+  update() {
+    const now_s = this.player.position_s;
+    if (Math.abs(now_s - this.drawn_s) * this.px_per_s < 0.5) return;
+    this.drawn_s = now_s;
+    this.media.tick();
+  }
+
   moved() {
+    this.px_per_s = this.wide_px / this.duration_s;
     if (this.ready && !this.closed) this.onView();
   }
 
