@@ -78,17 +78,19 @@ class Archive:
 
     def chunks(self, start: int, end: int) -> Iterator[bytes]:
         """The bytes from `start` up to `end`; an archive gives them once."""
-        held, at = bytearray(), 0
+        held: list[bytes] = []
+        at = 0
         for piece in self._stream:
-            held += piece[max(0, start - at) : max(0, end - at)]
+            if at + len(piece) > start:
+                held.append(piece[max(0, start - at) : end - at])
             at += len(piece)
-            if len(held) >= _CHUNK_BYTES:
-                yield bytes(held)
+            if sum(map(len, held)) >= _CHUNK_BYTES:
+                yield b"".join(held)
                 held.clear()
             if at >= end:
                 break
         if held:
-            yield bytes(held)
+            yield b"".join(held)
 
 
 def archive_answer(request: Request, archive: Archive, name: str) -> Response:

@@ -1,5 +1,7 @@
 // The service's HTTP API: one door, one kind of error.
 
+import { sentence } from "./format.js";
+
 const shared = /^\/s\/([^/]+)/.exec(location.pathname);
 
 /** The token of a shared, read-only page; null on the desk itself. */
@@ -11,8 +13,8 @@ export const BASE = TOKEN ? `/api/v1/shared/${encodeURIComponent(TOKEN)}` : "/ap
 /** What the service refused, in its own words: one sentence and the way out. */
 export class Problem extends Error {
   constructor({ detail, title, hint = "", code = "unknown", status = 0, field = null }) {
-    super(detail || title || "The service answered with an error.");
-    Object.assign(this, { hint, code, status, field });
+    super(sentence(detail || title || "The service answered with an error."));
+    Object.assign(this, { hint: sentence(hint), code, status, field });
   }
 }
 

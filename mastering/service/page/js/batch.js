@@ -3,7 +3,7 @@
 import { post } from "./api.js";
 import { announce, fill, h, say } from "./dom.js";
 import { jobs, learn, onJob } from "./events.js";
-import { bare, jobTitle } from "./format.js";
+import { bare, jobTitle, sentence } from "./format.js";
 
 const WORDS = { queued: "Waiting", running: "Working", done: "Done", failed: "Failed", cancelled: "Stopped" };
 
@@ -55,7 +55,8 @@ export class Parts {
       "span",
       { class: "part-state" },
       h("b", { text: WORDS[part.state] }),
-      part.error ? h("small", { text: `${part.error.message} ${part.error.hint ?? ""}` }) : null,
+      part.error ? h("small", { text: sentence(part.error.message, part.label) }) : null,
+      part.error?.hint ? h("small", { text: sentence(part.error.hint) }) : null,
     );
     const name = bare(part.label);
     return [
@@ -81,13 +82,17 @@ export function showBatch(main, job, onDone) {
   const line = h("p", { class: "stage-line", role: "status" });
   const parts = new Parts(job);
   const tools = h("p", { class: "tools" });
+  const calm = h("p", {
+    class: "muted",
+    text: "Each song opens as soon as it is done. You can close this page; the work goes on.",
+  });
   const stop = onJob((news) => news?.id === job.id && update({ ...job, ...news }));
   let state = null;
 
   function update(now) {
     parts.update(now);
     bar.value = now.share ?? 0;
-    bar.hidden = !["queued", "running"].includes(now.state);
+    bar.hidden = calm.hidden = !["queued", "running"].includes(now.state);
     say(line, tally(now));
     if (state === now.state) return;
     const before = state;
@@ -120,17 +125,14 @@ export function showBatch(main, job, onDone) {
     main,
     h(
       "section",
-      { class: "narrow waiting" },
+      { class: "narrow waiting batch" },
       h("p", { class: "crumb" }, h("a", { href: "#/", text: "← All music" })),
       h("h1", { id: "batch-title", text: jobTitle(job) }),
       line,
       bar,
       parts.element,
       tools,
-      h("p", {
-        class: "muted",
-        text: "Each song opens as soon as it is done. You can close this page; the work goes on.",
-      }),
+      calm,
     ),
   );
   update(job);
@@ -148,7 +150,7 @@ export function songTabs({ job, songs, current }) {
         class: "tab",
         "aria-current": song === current ? "page" : null,
       },
-      `${index + 1} ${bare(label)}`,
+      h("span", { text: `${index + 1} ${bare(label)}` }),
       word,
     );
     return {
@@ -163,6 +165,10 @@ export function songTabs({ job, songs, current }) {
   const end = onJob((news) => {
     if (news?.id !== job.id) return;
     for (const part of news.parts ?? []) tabs.find((one) => one.song === part.song)?.set(part.state);
+  });
+  requestAnimationFrame(() => {
+    const { link } = tabs.find((one) => one.song === current) ?? tabs[0];
+    element.scrollLeft = link.offsetLeft - element.offsetLeft - (element.clientWidth - link.offsetWidth) / 2;
   });
   const element = h(
     "nav",

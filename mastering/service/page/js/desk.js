@@ -85,6 +85,10 @@ function showProgress(main, about, { job, batch, song }) {
   const stage = h("p", { class: "stage-line", role: "status" });
   const wave = progressWave();
   const tools = h("p", { class: "tools" });
+  const calm = h("p", {
+    class: "muted",
+    text: "You can close this page. The work goes on, and this address shows it again.",
+  });
   const tabs = batch ? songTabs({ job: batch, songs: batch.parts, current: job.song }) : null;
   let state = null;
   let [end, left] = [() => {}, false];
@@ -102,8 +106,9 @@ function showProgress(main, about, { job, batch, song }) {
     }
     bar.value = now.share ?? 0;
     wave.set(now.share ?? 0);
-    bar.hidden = !["queued", "running"].includes(now.state);
-    stage.replaceChildren(now.state === "failed" && now.error ? told(now.error) : words(now));
+    bar.hidden = calm.hidden = !["queued", "running"].includes(now.state);
+    wave.element.toggleAttribute("hidden", bar.hidden);
+    stage.replaceChildren(now.state === "failed" && now.error ? told(now.error, job.label) : words(now));
     if (state === now.state) return;
     state = now.state;
     fill(tools, actions(now));
@@ -137,10 +142,7 @@ function showProgress(main, about, { job, batch, song }) {
       bar,
       stage,
       tools,
-      h("p", {
-        class: "muted",
-        text: "You can close this page. The work goes on, and this address shows it again.",
-      }),
+      calm,
     ),
   );
   update(job);

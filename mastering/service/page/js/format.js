@@ -69,9 +69,15 @@ export function bare(name) {
   );
 }
 
-/** A job's label as a title: a song's name as it is, "Album of 2: …", "2 songs: …". */
-export function jobTitle({ kind, label, songs }) {
-  if (!["album", "batch"].includes(kind) || songs.length < 2) return bare(label);
-  const words = label.replace(/^batch of \d+/, count(songs.length, "song")).replace(/\.\.\.$/, "…");
-  return words[0].toUpperCase() + words.slice(1);
+/** A job's label as a title: a song's name, "Tide and 2 more". */
+export function jobTitle({ label, songs = [] }) {
+  const first = /^(?:album|batch) of \d+: (.*), \.\.\.$/.exec(label);
+  return first ? `${bare(first[1])} and ${songs.length - 1} more` : bare(label);
+}
+
+/** What went wrong as a whole sentence; `about` is a file whose name need not be said again. */
+export function sentence(text, about = "") {
+  const said = about && text.startsWith(`${about}: `) ? text.slice(about.length + 2) : text;
+  const begun = /^[a-z]+[\s,]/.test(said) ? said[0].toUpperCase() + said.slice(1) : said;
+  return !begun || /[.!?…]$/.test(begun) ? begun : `${begun}.`;
 }

@@ -35,18 +35,18 @@ export async function showHome(main, about) {
   const keep = () => remember("setup", setup);
   const intake = new Intake({ setup, about, onChange: () => (keep(), render()) });
   const work = queue();
-  const parts = { head: h("div"), setup: h("div"), go: h("div", { class: "go" }) };
+  const parts = { head: h("div", { class: "your-songs" }), setup: h("div"), go: h("div", { class: "go" }) };
   const picks = choices({ setup, styles, targets, intake, onChange: () => (keep(), renderGo()) });
 
   function render() {
-    fill(parts.head, heading(intake, about), intake.rows("songs"));
+    fill(parts.head, heading(intake, about), intake.rows("songs"), albumQuestion());
     parts.setup.hidden = parts.go.hidden = !intake.any("songs");
     picks.render();
     renderGo();
   }
 
   function renderGo() {
-    fill(parts.go, albumQuestion(), startButton());
+    fill(parts.go, startButton());
   }
 
   function albumQuestion() {
@@ -84,8 +84,7 @@ export async function showHome(main, about) {
   function choose(album) {
     setup.album = album;
     keep();
-    picks.render();
-    renderGo();
+    render();
   }
 
   function startButton() {

@@ -2,7 +2,7 @@
 
 import { Problem, get } from "./api.js";
 import { announce, h } from "./dom.js";
-import { clock, measure, number, rate, size } from "./format.js";
+import { clock, measure, number, rate, sentence, size } from "./format.js";
 import { upload } from "./uploads.js";
 
 /** Holds two lists, "songs" and "references", in the remembered setup. */
@@ -187,12 +187,12 @@ export class Intake {
   }
 }
 
-/** A problem as one sentence and the way out. */
-export function told(problem) {
+/** A problem as one sentence and the way out; `about` is a file that need not be named again. */
+export function told(problem, about = "") {
   return h(
     "span",
     { class: "told", role: "alert" },
-    h("b", { text: problem.message }),
-    problem.hint ? h("small", { text: problem.hint }) : null,
+    h("b", { text: sentence(problem.message, about) }),
+    problem.hint ? h("small", { text: sentence(problem.hint) }) : null,
   );
 }

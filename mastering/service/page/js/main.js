@@ -122,6 +122,7 @@ function showAway() {
 
 addEventListener("hashchange", show);
 addEventListener("offline", showAway);
+addEventListener("online", () => get("/about").catch(() => {})); // a stream that outlived it says nothing
 document.getElementById("help-open").addEventListener("click", openHelp);
 document.querySelector(".skip").addEventListener("click", (event) => (event.preventDefault(), main.focus()));
 startTheme(document.getElementById("theme"));

@@ -4,7 +4,7 @@ import { post, remove } from "./api.js";
 import { Parts, grouped, tally } from "./batch.js";
 import { announce, fill, h, say } from "./dom.js";
 import { drop, jobs, learn, onJob } from "./events.js";
-import { ago, jobTitle } from "./format.js";
+import { ago, jobTitle, sentence } from "./format.js";
 
 const WORDS = { queued: "Waiting", running: "Working", done: "Done", failed: "Failed", cancelled: "Stopped" };
 export const KINDS = {
@@ -26,7 +26,7 @@ export function announceEnds() {
     states.set(job.id, job.state);
     if (!["queued", "running"].includes(before) || !["done", "failed"].includes(job.state)) return;
     if (grouped().has(job.id)) return;
-    const why = job.parts?.length ? "" : (job.error?.message ?? "");
+    const why = job.parts?.length ? "" : sentence(job.error?.message ?? "", job.label);
     say(news, `${jobTitle(job)}: ${job.parts?.length ? tally(job) : WORDS[job.state]}. ${why}`.trim());
   };
   onJob((job) => (job ? [job] : jobs()).forEach(heard));
@@ -83,7 +83,7 @@ class Row {
     if (this.bar) {
       this.bar.value = job.share ?? 0;
       this.stage.textContent =
-        job.state === "queued" ? "Waits for its turn" : job.parts?.length ? tally(job) : sentence(job.stage);
+        job.state === "queued" ? "Waits for its turn" : job.parts?.length ? tally(job) : begun(job.stage);
       this.percent.textContent = job.state === "queued" ? "" : `${Math.floor((job.share ?? 0) * 100)} %`;
     }
     return this;
@@ -145,7 +145,10 @@ class Row {
 function outcome(job) {
   if (job.parts?.length) return tally(job);
   if (!job.error) return WORDS[job.state];
-  return [job.error.message, h("small", { text: job.error.hint ?? "" })];
+  return [
+    sentence(job.error.message, job.label),
+    job.error.hint ? h("small", { text: sentence(job.error.hint) }) : null,
+  ];
 }
 
 const opens = (job) => job.state === "done" || job.parts?.some((part) => part.state === "done");
@@ -189,9 +192,9 @@ function tools(job, fail) {
 export function what(job) {
   const { style, target } = job.request ?? {};
   const words = [job.references?.length ? "to a reference" : null, style, target].filter(Boolean);
-  return words.length ? ` · ${words.map((word) => sentence(word.replaceAll("-", " "))).join(" · ")}` : "";
+  return words.length ? ` · ${words.map((word) => begun(word.replaceAll("-", " "))).join(" · ")}` : "";
 }
 
-function sentence(words) {
+function begun(words) {
   return words ? words[0].toUpperCase() + words.slice(1) : "Starting";
 }

@@ -4,6 +4,13 @@ import { h } from "./dom.js";
 import { ago, measure, number } from "./format.js";
 import { what } from "./queue.js";
 
+const AIMS = {
+  album_lufs: "loudness of the album",
+  integrated_lufs: "loudness",
+  true_peak_dbtp: "true peak",
+  duration_s: "length",
+};
+
 /** Before → after of loudness, peak, range; and whether every check held. */
 export function verdict(material, job) {
   const { before, after } = material.numbers;
@@ -21,9 +28,10 @@ export function verdict(material, job) {
         h("b", { text: measure(after[key], unit) }),
       ),
     );
-  const missed = (job.checks ?? []).filter((check) => check.passed === false);
+  const failed = (job.checks ?? []).filter((check) => check.passed === false);
+  const missed = [...new Set(failed.map(({ name }) => AIMS[name] ?? name.replaceAll("_", " ")))];
   const told = missed.length
-    ? `${missed.length === 1 ? "One aim was" : `${missed.length} aims were`} not reached: ${missed.map((check) => check.name.replaceAll("_", " ")).join(", ")}. The report says why.`
+    ? `${missed.length === 1 ? "One aim was" : `${missed.length} aims were`} not reached: ${missed.join(", ")}. The report says why.`
     : "Every check passed.";
   return h(
     "div",
