@@ -84,7 +84,7 @@ def test_a_job_goes_on_through_a_killed_server_and_the_page_with_it(
     open_desk: Callable[..., Desk], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("killed")
-    write_song(folder / "long.wav", seconds=20.0, seed=5, level=0.1)
+    write_song(folder / "long.wav", seconds=12.0, seed=5, level=0.1)
     with Server(folder) as server:
         desk = open_desk(at=server)
         desk.expect("net::ERR")
