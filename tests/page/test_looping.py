@@ -202,11 +202,14 @@ def test_fingers_zoom_and_loop_and_less_motion_still_moves(
     fingers("touchEnd")
     np.testing.assert_allclose(region(page), (0.2 * _SONG_S, 0.5 * _SONG_S), atol=0.6)
 
+    loop = region(page)
     fingers("touchStart", 0.45, 0.55)
+    page.wait_for_timeout(150)  # one of them on the loop, which stays where it is
     for apart in (0.1, 0.15, 0.2):
         fingers("touchMove", 0.5 - apart, 0.5 + apart)
     fingers("touchEnd")
     page.wait_for_timeout(50)
+    np.testing.assert_allclose(region(page), loop, atol=0.01)
     from_s, to_s = view(page)
     assert 2.0 < to_s - from_s < 5.0
     assert abs((from_s + to_s) / 2 - _SONG_S / 2) < 0.6, "about the point between the fingers"

@@ -1,4 +1,4 @@
-"""The page: its document and its files, from memory."""
+"""The page: its document and its files, from memory, so that no thread has to fetch them."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
-def index(request: Request) -> Response:
+async def index(request: Request) -> Response:
     """The page."""
     return _document(request, "js/main.js")
 
 
 @router.api_route("/s/{token}", methods=["GET", "HEAD"])
-def shared(request: Request) -> Response:
+async def shared(request: Request) -> Response:
     """The page that a link shows: the same, with other modules at once."""
     return _document(request, "js/shared.js")
 
 
 @router.api_route("/assets/{digest}/{name:path}", methods=["GET", "HEAD"])
-def asset(request: Request, digest: str, name: str) -> Response:
+async def asset(request: Request, digest: str, name: str) -> Response:
     """A file of the page; its address changes with the page."""
     from mastering.service import page
 

@@ -7,7 +7,9 @@ const LOW_HZ = 30;
 const FLOOR_DB = -78;
 const CEILING_DB = -16;
 
-onmessage = async ({ data: { url, columns, rows, duration_s } }) => {
+onmessage = ({ data }) => compute(data).then(postMessage, () => postMessage({ levels: null }));
+
+async function compute({ url, columns, rows, duration_s }) {
   const reader = (await fetch(url)).body.getReader();
   let head = null;
   let held = new Uint8Array(0);
@@ -23,8 +25,8 @@ onmessage = async ({ data: { url, columns, rows, duration_s } }) => {
     if (head) [held, start] = take(held, start, head, bins, duration_s);
     if (done) break;
   }
-  postMessage({ levels: bins.levels, top_hz: Math.min(20000, head.rate_hz / 2) });
-};
+  return { levels: bins.levels, top_hz: Math.min(20000, head.rate_hz / 2) };
+}
 
 function joined(one, other) {
   const both = new Uint8Array(one.length + other.length);

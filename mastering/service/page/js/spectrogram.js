@@ -15,12 +15,13 @@ const LONG_S = 15 * 60;
 export function spectrogramLane({ sources, duration_s, time }) {
   const images = new Map();
   const columns = Math.min(MOST_COLUMNS, Math.max(FEWEST_COLUMNS, Math.ceil(duration_s * COLUMNS_PER_S)));
+  let failed = false;
   let [shown, open, worker] = ["master", recall("spectrogram", !TOKEN && duration_s < LONG_S), null];
   const canvas = surface(
     { class: "lane spectrogram", role: "img", "aria-label": "Spectrogram, 30 Hz to 20 kHz" },
     (context, width, height) => {
       const image = images.get(shown);
-      if (!image) return void wait(context, height);
+      if (!image) return void wait(context, height, failed);
       context.imageSmoothingEnabled = true;
       const { from_s, to_s } = time.view;
       const [from, wide] = [(from_s / duration_s) * columns, ((to_s - from_s) / duration_s) * columns];
@@ -45,13 +46,16 @@ export function spectrogramLane({ sources, duration_s, time }) {
   }
 
   function compute() {
+    failed = false;
     canvas.paint();
     if (!open || images.has(shown)) return;
     worker?.terminate();
     worker = new Worker(new URL("./spectrogram-worker.js", import.meta.url), { type: "module" });
     const wanted = shown;
     worker.onmessage = ({ data }) => {
-      images.set(wanted, { canvas: paint(data.levels, columns), levels: data.levels, top_hz: data.top_hz });
+      failed = !data.levels;
+      if (!failed)
+        images.set(wanted, { canvas: paint(data.levels, columns), levels: data.levels, top_hz: data.top_hz });
       canvas.paint();
     };
     const { listen } = sources.find((one) => one.name === wanted);
@@ -72,10 +76,10 @@ export function spectrogramLane({ sources, duration_s, time }) {
   };
 }
 
-function wait(context, height) {
+function wait(context, height, failed) {
   context.font = "13px Barlow, sans-serif";
   context.fillStyle = ink("muted");
-  context.fillText("Reading the music …", 6, height / 2 + 4);
+  context.fillText(failed ? "The music could not be read." : "Reading the music …", 6, height / 2 + 4);
 }
 
 function marks(context, height, top_hz) {

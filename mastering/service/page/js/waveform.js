@@ -106,7 +106,7 @@ export class Waveform {
   /** Zooms by a factor; what is at `anchor_s` stays where it is on the screen. */
   zoomBy(factor, anchor_s) {
     const whole_px_per_s = this.seen_px / this.duration_s;
-    const wanted = Math.min(this.most_px_per_s, (this.zoom_px_per_s || whole_px_per_s) * factor);
+    const wanted = Math.min(this.most_px_per_s, Math.max(this.zoom_px_per_s, whole_px_per_s) * factor);
     const { from_s, to_s } = this.view();
     const place = (anchor_s - from_s) / (to_s - from_s);
     this.zoom_px_per_s = wanted > whole_px_per_s * 1.01 ? wanted : 0;
@@ -151,8 +151,10 @@ function holdLoop(regions, player) {
   };
   const place = () => {
     const { loop } = player;
-    if (!loop) own = void own?.remove();
-    else if (own) own.setOptions({ start: loop.from_s, end: loop.to_s });
+    if (!loop) {
+      own?.remove();
+      own = null;
+    } else if (own) own.setOptions({ start: loop.from_s, end: loop.to_s });
     else regions.addRegion({ ...LOOK, start: loop.from_s, end: loop.to_s });
   };
   regions.on("region-initialized", (region) => {

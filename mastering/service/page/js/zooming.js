@@ -94,4 +94,6 @@ function pinching(element, wave) {
     { passive: false },
   );
   element.addEventListener("touchend", () => (apart = null));
+  // Meanwhile neither of them drags the loop or draws one: wavesurfer leaves alone what is taken already.
+  element.addEventListener("pointermove", (event) => apart !== null && event.preventDefault(), true);
 }
