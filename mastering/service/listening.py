@@ -255,7 +255,7 @@ _hosts: dict[str, PluginHost] = {}
 
 
 def _host(policy: Mapping[str, Any]) -> contextlib.AbstractContextManager[PluginHost]:
-    """The host of a policy, whose plug-ins stay loaded from one preview to the next; another policy ends them."""
+    """The host of a policy; its plug-ins stay loaded from one preview to the next, until another comes."""
     from mastering.codec import from_plain
     from mastering.host.plugins.catalog import catalog_file
     from mastering.host.plugins.host import PluginHost
