@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PEAK_FRAMES",
     "adjusted_limiter",
+    "host_of",
     "preview",
     "read_peaks",
     "write_analysis",
@@ -140,7 +141,7 @@ def write_gain_reduction(
     from mastering.measure.envelope import STEP_S
     from mastering.service.recipes import recipe_of
 
-    with _host(policy) as host:
+    with host_of(policy) as host:
         limiter_db, compressor_db = _reductions(_song(source), recipe_of(recipe), host)
     names = list(compressor_db)
     deepest = [min(values) for values in zip(*compressor_db.values(), strict=False)] if names else []
@@ -186,7 +187,7 @@ def preview(
     from mastering.service.wave import float_wav
     from mastering.stretch import stretch_of
 
-    with _host(policy) as host:
+    with host_of(policy) as host:
         stretch = stretch_of(
             _song(source), recipe_of(recipe), start_s=start_s, duration_s=duration_s, plugins=host
         )
@@ -216,7 +217,7 @@ def adjusted_limiter(
     with _held:
         survey = _surveys.get(key)
     if survey is None:
-        with _host(policy) as host:
+        with host_of(policy) as host:
             survey = survey_of(_song(source), read, host)
         with _held:
             _surveys[key] = survey
@@ -254,7 +255,7 @@ def _song(source: Path) -> Audio:
 _hosts: dict[str, PluginHost] = {}
 
 
-def _host(policy: Mapping[str, Any]) -> contextlib.AbstractContextManager[PluginHost]:
+def host_of(policy: Mapping[str, Any]) -> contextlib.AbstractContextManager[PluginHost]:
     """The host of a policy; its plug-ins stay loaded from one preview to the next, until another comes."""
     from mastering.codec import from_plain
     from mastering.host.plugins.catalog import catalog_file
