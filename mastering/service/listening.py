@@ -5,6 +5,7 @@ These functions run in processes of their own; each that writes gives its file i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections import OrderedDict
@@ -236,11 +237,24 @@ def _song(source: Path) -> Audio:
     return song
 
 
-def host_of(policy: Mapping[str, Any]) -> PluginHost:
-    """What runs plug-ins, as far as a policy lets it."""
+_hosts: dict[str, PluginHost] = {}
+
+
+def host_of(policy: Mapping[str, Any]) -> contextlib.AbstractContextManager[PluginHost]:
+    """The host of a policy; its plug-ins stay loaded from one preview to the next, until another comes."""
     from mastering.codec import from_plain
+    from mastering.host.plugins.catalog import catalog_file
     from mastering.host.plugins.host import PluginHost
     from mastering.host.plugins.policy import Policy
     from mastering.host.plugins.values import WorkerLimits
 
-    return PluginHost(policy=from_plain(Policy, policy, "policy"), limits=WorkerLimits(network=False))
+    scanned = catalog_file()
+    key = json.dumps([policy, scanned.stat().st_mtime_ns if scanned.exists() else 0], sort_keys=True)
+    with _held:
+        if key not in _hosts:
+            for former in _hosts.values():
+                former.close()
+            _hosts.clear()
+            limits = WorkerLimits(network=False)
+            _hosts[key] = PluginHost(policy=from_plain(Policy, policy, "policy"), limits=limits)
+        return contextlib.nullcontext(_hosts[key].for_one())

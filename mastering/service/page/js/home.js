@@ -164,7 +164,7 @@ function heading(intake, about) {
     heroWave(),
     h("p", {
       class: "lead",
-      text: "Drop one song anywhere on this page, or several for an album. You hear original and master side by side, change what you like, and take the files along.",
+      text: "Drop one song anywhere on this page, or several: as an album, or each on its own. You hear original and master side by side, change what you like, and take the files along.",
     }),
     h("p", {}, button, input),
     h("p", {
