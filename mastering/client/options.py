@@ -117,12 +117,12 @@ class ToneBand(_ToneBand, total=False):
 class DeskInsert(Insert, total=False):
     """A plug-in as the desk has it.
 
-    `own`: this is the recipe's own plug-in of this number, from 0, and what is not given stays. With `bypass`
-    it stays in the chain and does nothing.
+    `own`: this is the recipe's own plug-in of this number, from 0, and settings that are not given stay; its
+    place is `at`. With `bypass` it stays in the chain and does nothing.
     """
 
     own: int | None
-    bypass: bool
+    bypass: bool | None
 
 
 class Adjust(TypedDict, total=False):

@@ -8,6 +8,7 @@ by its DT_SONAME (glibc, elf/dl-load.c). Should a later wheel use a symbol of it
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
@@ -34,10 +35,15 @@ def provide_libatomic() -> None:
     try:
         ctypes.CDLL(_NAME)
     except OSError:
-        with Path("/proc/self/exe").open("rb") as executable:
-            start = executable.read(20)
-        if start.startswith(_64_BIT_LITTLE_ENDIAN):
-            _load(empty_library(_NAME, int.from_bytes(start[18:20], "little")))
+        with contextlib.suppress(OSError):  # without /proc or memfd the loader says what is missing
+            _provide()
+
+
+def _provide() -> None:
+    with Path("/proc/self/exe").open("rb") as executable:
+        start = executable.read(20)
+    if start.startswith(_64_BIT_LITTLE_ENDIAN):
+        _load(empty_library(_NAME, int.from_bytes(start[18:20], "little")))
 
 
 def _load(library: bytes) -> None:

@@ -67,6 +67,7 @@ def _known(house: House, request: Request, authorization: str | None, address: s
     else:
         caller = house.keys.caller_of_session(request.cookies[COOKIE])
     if caller is None:
+        house.requests.take(address)
         if authorization is not None:  # an old session is no guess, and a right key is never kept waiting
             house.failures.take(address)
         raise _unauthorised("this key is not known", "Ask whoever runs the service for one.")

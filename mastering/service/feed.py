@@ -368,7 +368,14 @@ _BATCHES = (
     "AND NOT EXISTS (SELECT 1 FROM jobs WHERE parent = batch.id AND state IN ('queued', 'running'))"
 )
 """Those whose jobs have all ended: of the others the next change of a job is soon enough."""
-_QUEUED = {"state": "queued", "error": None, "finished_at": None}
+_QUEUED = {
+    "state": "queued",
+    "stage": "",
+    "share": 0.0,
+    "started_at": None,
+    "finished_at": None,
+    "error": None,
+}
 _FORGOTTEN = {
     "state": "failed",
     "error": {

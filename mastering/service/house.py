@@ -85,7 +85,15 @@ class House:
         self.plugins = AllowedPlugins(self.records)
         self.workshop = workshop(self.plugins.policy)
         self.work = Work(
-            self.records, self.songs, self.jobs, self.workshop, data / "results", self.feed, self.hooks, room
+            self.records,
+            self.songs,
+            self.jobs,
+            self.workshop,
+            data / "results",
+            self.feed,
+            self.hooks,
+            room,
+            self.plugins,
         )
         self.desk = Desk()
         self.rooms = Rooms(self.desk, data / "cache", self.workshop.separators)

@@ -25,7 +25,7 @@ def insert_of(body: InsertBody, policy: Policy) -> Insert:
         PluginForbidden: it is not allowed, or there is none of that name.
         ParameterError: a setting or a place that it does not take.
     """
-    info = next((info for info in _allowed(policy) if info.ref.name == body.plugin), None)
+    info = next((info for info in _allowed(policy) if _named(info.ref.name, body)), None)
     if info is None:
         raise forbidden(body.plugin)
     return Insert(step=_set(External(plugin=info.ref), info, body), at=body.at)
@@ -55,7 +55,7 @@ def _desk_insert(body: DeskInsert, own: Sequence[External], policy: Policy) -> I
         insert = insert_of(body, policy)
     else:
         step = own[body.own] if body.own < len(own) else None
-        if step is None or step.plugin.name != body.plugin:
+        if step is None or not _named(step.plugin.name, body):
             raise ParameterError(
                 f"plug-in {body.own} of the recipe is not '{body.plugin}'",
                 hint="Count the recipe's own plug-ins from 0.",
@@ -65,7 +65,13 @@ def _desk_insert(body: DeskInsert, own: Sequence[External], policy: Policy) -> I
         if info is None:
             raise forbidden(body.plugin)
         insert = Insert(step=_set(step, info, body), at=body.at)
+    if body.bypass is None:
+        return insert
     return replace(insert, step=replace(insert.step, bypass=body.bypass))
+
+
+def _named(name: str, body: InsertBody) -> bool:
+    return name.casefold() == body.plugin.casefold()
 
 
 def _set(step: External, info: PluginInfo, body: InsertBody) -> External:

@@ -100,9 +100,10 @@ class DeskInsert(InsertBody):
         default=None,
         ge=0,
         le=63,
-        description="This is the recipe's own plug-in of this number, from 0: what is not given stays.",
+        description="This is the recipe's own plug-in of this number, from 0: settings that are not given "
+        "stay; its place is `at`.",
     )
-    bypass: bool = Field(default=False, description="It stays in the chain and does nothing.")
+    bypass: bool | None = Field(default=None, description="Whether it stays in the chain and does nothing.")
 
 
 class DeliveryOptions(Body):

@@ -60,7 +60,7 @@ class AllowedPlugins:
         )
 
     def allow(self, name: str) -> None:
-        """Put a plug-in on the list."""
+        """Put a plug-in on the list, with whatever else is in its bundle: what is loaded is the bundle."""
         item = self.find(name)
         with self._records.write() as connection:
             connection.execute(
@@ -68,9 +68,25 @@ class AllowedPlugins:
             )
 
     def forbid(self, name: str) -> None:
-        """Take a plug-in off the list, every build of it."""
-        with self._records.write() as connection:
-            connection.execute("DELETE FROM plugins WHERE name = ? COLLATE NOCASE", (name,))
+        """Take a plug-in off the list, every build of it, and whatever else is in its bundle."""
+        wanted = name.casefold()
+        gone = {item["sha256"] for item, _ in self._found() if item["name"].casefold() == wanted}
+        for word in self.policy().allowed:
+            if word.sha256 in gone or word.name.casefold() == wanted:
+                with self._records.write() as connection:
+                    connection.execute("DELETE FROM plugins WHERE sha256 = ?", (word.sha256,))
+
+    def check_task(self, task: Any) -> None:
+        """Refuse a task, as plain values, with a plug-in that is not allowed any more.
+
+        Raises:
+            PluginForbidden: it has one.
+        """
+        used = dict(_used(task))
+        allowed = {word.sha256 for word in self.policy().allowed} if used else set()
+        for sha256, name in used.items():
+            if sha256 not in allowed:
+                raise forbidden(name)
 
     def _found(self) -> Iterator[tuple[dict[str, Any], Any]]:
         from mastering.host.plugins.catalog import load_catalog
@@ -104,6 +120,18 @@ def check_plugins(recipe: Recipe, policy: Policy) -> None:
     for step in steps:
         if isinstance(step, External) and step.plugin.sha256 not in allowed:
             raise forbidden(step.plugin.name)
+
+
+def _used(plain: Any) -> Iterator[tuple[str, str]]:
+    """Digest and name of each plug-in among a task's steps, wherever they are."""
+    if isinstance(plain, dict):
+        if plain.get("kind") == "external":
+            yield plain["plugin"]["sha256"], plain["plugin"]["name"]
+        for value in plain.values():
+            yield from _used(value)
+    elif isinstance(plain, list):
+        for value in plain:
+            yield from _used(value)
 
 
 def forbidden(name: str) -> PluginForbidden:

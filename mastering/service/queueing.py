@@ -13,7 +13,9 @@ import queue
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from mastering.jobs.service import Jobs
 from mastering.service.feed import Feed
@@ -23,7 +25,8 @@ from mastering.service.times import iso
 
 __all__ = ["Queueing"]
 
-_DATABASE_AWAY_S = 1.0
+_AGAIN_S = 1.0
+_PASSING = (503, 507)
 _STOP_S = 30.0
 
 _log = logging.getLogger("tonmeister.work")
@@ -37,11 +40,16 @@ class Queueing:
         jobs: do them.
         folder: of their results.
         feed: is told of changes.
+        check: refuses a task, as plain values, that may not be done any more.
     """
 
-    def __init__(self, records: Records, jobs: Jobs, folder: Path, feed: Feed) -> None:
+    def __init__(
+        self, records: Records, jobs: Jobs, folder: Path, feed: Feed, check: Callable[[Any], None]
+    ) -> None:
         self._records, self._jobs, self._folder, self._feed = records, jobs, folder, feed
+        self._check = check
         self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self.run, daemon=True, name="queueing")
 
     def start(self) -> None:
@@ -55,6 +63,7 @@ class Queueing:
 
     def stop(self) -> None:
         """End; what is not handed on yet is at the next start."""
+        self._stopping.set()
         self._waiting.put(None)
         self._thread.join(_STOP_S)
 
@@ -64,18 +73,19 @@ class Queueing:
 
     def run(self) -> None:
         """Hand on what was put, until `stop`."""
-        while (job := self._waiting.get()) is not None:
-            row = self._records.one("SELECT * FROM jobs WHERE id = ?", job)
-            if row is None or row["state"] != "queued" or row["core"] is not None:
-                continue
+        while (job := self._waiting.get()) is not None and not self._stopping.is_set():
             try:
-                self.hand_on(row)
+                row = self._records.one("SELECT * FROM jobs WHERE id = ?", job)
+                if row is not None and row["state"] == "queued" and row["core"] is None:
+                    self.hand_on(row)
             except Exception as error:
                 self._failed(job, error)
 
     def hand_on(self, row: sqlite3.Row) -> None:
         """Hand one on; also if it had come there before and has ended: then it is another try."""
-        request = self._jobs.kinds.read(row["kind"], json.loads(row["task"]))
+        task = json.loads(row["task"])
+        self._check(task)
+        request = self._jobs.kinds.read(row["kind"], task)
         (self._folder / row["id"]).mkdir(parents=True, exist_ok=True)
         known = self._jobs.submit(request)
         if known.state in ("failed", "cancelled"):
@@ -102,14 +112,18 @@ class Queueing:
             self.put(job)
 
     def _failed(self, job: str, error: Exception) -> None:
+        """The job ends, unless it is the machine that cannot now: a database that is away, a full disk."""
         problem = problem_of(error)
-        if problem.status == 503:  # the database comes back
-            _log.warning("a job cannot be queued now", extra={"job": job}, exc_info=error)
-            time.sleep(_DATABASE_AWAY_S)
-            self.put(job)
-        else:
+        if problem.status not in _PASSING:
             _log.error("a job cannot be queued", extra={"job": job}, exc_info=error)
-            self._end(job, "failed", problem)
+            try:
+                self._end(job, "failed", problem)
+                return
+            except Exception as again:
+                error = again
+        _log.warning("a job cannot be queued now", extra={"job": job}, exc_info=error)
+        self._stopping.wait(_AGAIN_S)
+        self.put(job)
 
     def _end(self, job: str, state: str, problem: Problem | None) -> bool:
         """End a job that is not where jobs are done; whether it was not."""

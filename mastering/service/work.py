@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mastering.errors import PluginForbidden
 from mastering.jobs.service import Jobs
 from mastering.service import documents
 from mastering.service.feed import Feed
 from mastering.service.hooks import Hooks
 from mastering.service.keys import Caller
 from mastering.service.ledger import Ledger
+from mastering.service.plugins import AllowedPlugins
 from mastering.service.ports import Workshop
 from mastering.service.problems import Problem
 from mastering.service.queueing import Queueing
@@ -38,6 +40,7 @@ class Work:
         feed: is told of changes.
         hooks: which addresses may be told of a job.
         room: for what jobs write.
+        plugins: that may be used.
     """
 
     def __init__(
@@ -50,12 +53,13 @@ class Work:
         feed: Feed,
         hooks: Hooks,
         room: Room,
+        plugins: AllowedPlugins,
     ) -> None:
         self._records, self._songs, self._jobs = records, songs, jobs
         self._wishes = Wishes(songs, workshop, folder, hooks.check)
-        self.folder, self._feed, self._room = folder, feed, room
+        self.folder, self._feed, self._room, self._plugins = folder, feed, room, plugins
         self._ledger = Ledger(records)
-        self.queueing = Queueing(records, jobs, folder, feed)
+        self.queueing = Queueing(records, jobs, folder, feed, plugins.check_task)
 
     def submit(self, caller: Caller, body: AnyBody, key: str | None = None) -> tuple[dict[str, Any], bool]:
         """Record a wish; the same wish of the same caller is the same job as long as that has not failed.
@@ -144,11 +148,22 @@ class Work:
         self._feed.look()
         return self.get(caller, job)
 
+    def cancel_forbidden(self) -> None:
+        """End jobs that wait or run with a plug-in that is not allowed any more."""
+        waiting = "SELECT * FROM jobs WHERE state IN ('queued', 'running') AND kind != 'batch'"
+        for row in self._records.all(waiting):
+            try:
+                self._plugins.check_task(json.loads(row["task"]))
+            except PluginForbidden:
+                self.queueing.cancel(row)
+        self._feed.look()
+
     def retry(self, caller: Caller, job: str) -> dict[str, Any]:
         """Queue a job again that failed or was cancelled.
 
         Raises:
             Problem: it is in another state.
+            PluginForbidden: it has a plug-in that is not allowed any more.
         """
         row = self.row(caller, job)
         if row["state"] not in ("failed", "cancelled"):
@@ -158,9 +173,15 @@ class Work:
                 f"the job is {row['state']}: only failed and cancelled ones are tried again",
                 hint="Cancel it first, or submit other work.",
             )
-        for each in self._each(row):
-            if each["kind"] != "batch" and each["state"] in ("failed", "cancelled"):
-                self.queueing.again(each["id"])
+        again = [
+            each
+            for each in self._each(row)
+            if each["kind"] != "batch" and each["state"] in ("failed", "cancelled")
+        ]
+        for each in again:
+            self._plugins.check_task(json.loads(each["task"]))
+        for each in again:
+            self.queueing.again(each["id"])
         self._feed.look()
         return self.get(caller, job)
 

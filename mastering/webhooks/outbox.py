@@ -76,20 +76,24 @@ class Outbox:
         with self._locked() as database:
             database.execute("INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
-    def due(self, now_s: float, *, horizon_s: float, limit: int = 100) -> Sequence[Waiting]:
-        """Messages whose time has come, the one that is due longest first.
+    def due(self, now_s: float, *, horizon_s: float, each: int = 20, limit: int = 1_000) -> Sequence[Waiting]:
+        """Messages whose time has come: the first of each address, the second of each, and so on.
+
+        Those of one address come in the order in which they are due.
 
         Args:
             now_s: Unix time.
             horizon_s: what is due later than in so long is due now: then it was the clock that jumped.
-            limit: at most so many.
+            each: at most so many to one address.
+            limit: at most so many in all.
         """
         query = (
-            "SELECT id, url, body, attempts FROM messages WHERE state = 'waiting' "
-            "AND (next_s <= ? OR next_s > ?) ORDER BY next_s, rowid LIMIT ?"
+            "SELECT id, url, body, attempts FROM (SELECT *, rowid AS place, row_number() OVER "
+            "(PARTITION BY url ORDER BY next_s, rowid) AS number FROM messages WHERE state = 'waiting' "
+            "AND (next_s <= ? OR next_s > ?)) WHERE number <= ? ORDER BY number, next_s, place LIMIT ?"
         )
         with self._locked() as database:
-            rows = database.execute(query, (now_s, now_s + horizon_s, limit)).fetchall()
+            rows = database.execute(query, (now_s, now_s + horizon_s, each, limit)).fetchall()
         return [Waiting(message=Message(id=row[0], url=row[1], body=row[2]), attempts=row[3]) for row in rows]
 
     def next_s(self) -> float | None:

@@ -28,9 +28,8 @@ __all__ = ["Persistence", "Sender", "Tell"]
 _GONE = 410
 _SENDERS = 8
 _ROUND = 20
-"""So many messages to a receiver that answers, then it is the next one's turn."""
+"""So many messages to a receiver, then it is the next one's turn."""
 
-_DUE = 1_000
 _IDLE_S = 60.0
 _RESTLESS_S = 1.0
 _STOP_S = 2.0
@@ -98,6 +97,7 @@ class Sender:
         self._changed = threading.Condition()
         self._stopping = self._news = False
         self._busy: set[str] = set()
+        self._served: dict[str, float] = {}
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def __enter__(self) -> Sender:
@@ -131,7 +131,7 @@ class Sender:
 
     def _due(self) -> Sequence[Waiting]:
         horizon_s = 1.25 * self._persistence.longest_wait_s
-        return self._outbox.due(time.time(), horizon_s=horizon_s, limit=_DUE)
+        return self._outbox.due(time.time(), horizon_s=horizon_s, each=_ROUND)
 
     def _work(self) -> None:
         while not self._stopping:
@@ -148,21 +148,28 @@ class Sender:
         rounds: dict[str, list[Waiting]] = {}
         for waiting in self._due():
             rounds.setdefault(_receiver(waiting), []).append(waiting)
-        for receiver, due in rounds.items():
-            with self._changed:
-                if self._stopping or receiver in self._busy or len(self._busy) >= _SENDERS:
-                    continue
-                self._busy.add(receiver)
-            threading.Thread(target=self._send_round, args=(receiver, due), daemon=True).start()
+        self._served = {receiver: at_s for receiver, at_s in self._served.items() if receiver in rounds}
+        for receiver in sorted(rounds, key=lambda one: self._served.get(one, 0.0)):
+            if not self._stopping and receiver not in self._busy and len(self._busy) < _SENDERS:
+                self._begin(receiver, rounds[receiver][:_ROUND])
         next_s = self._outbox.next_s()
         idle_s = _IDLE_S if next_s is None else next_s - time.time()
         return min(_IDLE_S, max(_RESTLESS_S if self._busy else 0.02, idle_s))
 
+    def _begin(self, receiver: str, due: Sequence[Waiting]) -> None:
+        self._busy.add(receiver)
+        self._served[receiver] = time.monotonic()
+        try:
+            threading.Thread(target=self._send_round, args=(receiver, due), daemon=True).start()
+        except RuntimeError:  # no more threads now
+            self._busy.discard(receiver)
+            raise
+
     def _send_round(self, receiver: str, due: Sequence[Waiting]) -> None:
         try:
             silent: dict[str, str] = {}
-            for number, waiting in enumerate(due):
-                if self._stopping or (number >= _ROUND and not silent):
+            for waiting in due:
+                if self._stopping:
                     return
                 self._send(waiting, silent)
         except Exception:  # the outbox cannot be written: it is sent again once it can

@@ -294,3 +294,10 @@ def test_problems_are_documents(client: TestClient) -> None:
     }
     assert client.post("/api/v1/recipes/diff", content=b"{", headers=_JSON).json()["code"] == "json"
     assert Problem(460, "x", "y").document()["title"] == "Checksum Mismatch"
+
+
+def test_sessions_that_are_none_are_limited(make_app: Callable[..., FastAPI]) -> None:
+    app = make_app(requests_per_minute=5)
+    app.state.house.keys.add("Ann", "submit")
+    browser = TestClient(app, base_url=URL, cookies={"tonmeister": "none"})
+    assert [browser.get("/api/v1/about").status_code for _ in range(7)] == [401] * 5 + [429] * 2

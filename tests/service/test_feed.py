@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ from starlette.testclient import TestClient
 
 from mastering.service.house import House
 from tests.service.conftest import URL, noise, upload
-from tests.webhooks.conftest import SECRET
+from tests.webhooks.conftest import SECRET, until
 
 _NOBODY = "http://127.0.0.1:9/"
 
@@ -202,6 +205,51 @@ def test_a_retry_outlives_a_service_that_is_killed_in_between(
     assert next_house.jobs.get(core).state == "queued"
     look(next_house)
     assert (row(next_house, job)["state"], row(next_house, job)["core"]) == ("queued", core)
+
+
+def test_a_retried_job_begins_anew(house: House, tmp_path: Path) -> None:
+    job = ask(house, "", kind="master", song=uploaded(house, tmp_path)[0])["id"]
+    house.feed.change(job, {"state": "running", "share": 0.6, "started_at": "2026-01-01T00:00:00.000Z"})
+    end(house, job, "2026-01-01T00:00:05.000Z")
+    again = ask(house, f"/{job}/retry")
+    assert (again["share"], again["started_at"], again["finished_at"]) == (0.0, None, None)
+
+
+def test_a_full_disk_does_not_end_the_queueing(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mastering.service.queueing._AGAIN_S", 0.01)
+    full = threading.Event()
+    full.set()
+    submit, write, tries = house.jobs.submit, house.records.write, []
+
+    def submit_if_room(request: Any) -> Any:
+        tries.append(request)
+        if full.is_set():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return submit(request)
+
+    def write_if_room() -> Any:
+        if full.is_set():
+            raise sqlite3.OperationalError("database or disk is full")
+        return write()
+
+    job = ask(house, "", kind="master", song=uploaded(house, tmp_path)[0])["id"]
+    monkeypatch.setattr(house.jobs, "submit", submit_if_room)
+    monkeypatch.setattr(house.records, "write", write_if_room)
+    house.work.queueing.start()
+    until(lambda: len(tries) > 2)
+    full.clear()
+    until(lambda: row(house, job)["core"] is not None)
+    house.work.queueing.stop()
+    assert row(house, job)["state"] == "queued"
+
+
+def test_what_is_not_handed_on_at_the_end_is_left_for_the_next_start(house: House, tmp_path: Path) -> None:
+    job = ask(house, "", kind="master", song=uploaded(house, tmp_path)[0])["id"]
+    house.work.queueing._stopping.set()
+    house.work.queueing.run()
+    assert (row(house, job)["state"], row(house, job)["core"]) == ("queued", None)
 
 
 def test_a_report_that_is_gone_does_not_keep_a_job_from_ending(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ _DIGEST = "ab" * 32
 
 @pytest.fixture(autouse=True)
 def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that has one plug-in."""
+    """A machine that has one bundle of two plug-ins."""
     bundle = tmp_path / "Squash.vst3"
     bundle.mkdir()
     ref = PluginRef(id="VST3-Squash-1", name="Squash", vendor="Test", version="1.0", sha256=_DIGEST)
@@ -28,16 +29,15 @@ def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         key="threshold", index=0, name="Threshold", unit="dB", low=-40.0, high=0.0, default_text="-3.0"
     )
     info = PluginInfo(ref=ref, path=str(bundle), category="Fx|Dynamics", parameters=(threshold,))
-    scanned = Scanned(
-        path=str(bundle), size_bytes=0, mtime_ns=0, sha256=_DIGEST, status="ok", plugins=(info,)
-    )
+    infos = (info, replace(info, ref=replace(ref, id="VST3-Boost-1", name="Boost")))
+    scanned = Scanned(path=str(bundle), size_bytes=0, mtime_ns=0, sha256=_DIGEST, status="ok", plugins=infos)
     file = tmp_path / "catalog.json"
     file.write_text(to_json(Catalog(bundles=(scanned,))), "utf-8")
     monkeypatch.setenv("TONMEISTER_PLUGIN_CATALOG", str(file))
 
 
 def test_a_plug_in_is_allowed_used_and_forbidden_again(client: TestClient, app: FastAPI, song: str) -> None:
-    (listed,) = client.get("/api/v1/plugins").json()["items"]
+    listed, _ = client.get("/api/v1/plugins").json()["items"]
     assert (listed["name"], listed["allowed"]) == ("Squash", False)
     assert client.get("/api/v1/plugins/squash").json()["parameters"][0]["key"] == "threshold"
     insert = {"plugin": "Squash", "parameters": {"threshold": -6.0}, "mix_percent": 50.0}
@@ -125,3 +125,64 @@ def test_settings_are_checked(client: TestClient, song: str, insert: dict[str, o
     client.put("/api/v1/plugins/Squash/allowed")
     body = {"kind": "master", "song": song, "options": {"inserts": [insert]}}
     assert client.post("/api/v1/jobs", json=body).status_code == 422
+
+
+@pytest.mark.parametrize("first", ["Squash", "Boost"])
+def test_a_bundle_is_allowed_and_forbidden_as_a_whole(client: TestClient, first: str) -> None:
+    def allowed() -> set[str]:
+        return {item["name"] for item in client.get("/api/v1/plugins").json()["items"] if item["allowed"]}
+
+    for name in (first, "Squash", "Boost"):
+        client.put(f"/api/v1/plugins/{name}/allowed")
+    assert allowed() == {"Squash", "Boost"}
+    assert client.delete(f"/api/v1/plugins/{first.upper()}/allowed").status_code == 204
+    assert allowed() == set()
+
+
+def test_forbidding_ends_the_jobs_that_use_it_and_their_retry(
+    client: TestClient, app: FastAPI, song: str
+) -> None:
+    client.put("/api/v1/plugins/Squash/allowed")
+    with_it = {"kind": "master", "song": song, "options": {"inserts": [{"plugin": "squash"}]}}
+    job = client.post("/api/v1/jobs", json=with_it).json()["id"]
+    other = client.post("/api/v1/jobs", json={"kind": "master", "song": song}).json()["id"]
+    client.delete("/api/v1/plugins/Squash/allowed")
+    states = [client.get(f"/api/v1/jobs/{each}").json()["state"] for each in (job, other)]
+    assert states == ["cancelled", "queued"]
+    answer = client.post(f"/api/v1/jobs/{job}/retry")
+    assert (answer.status_code, answer.json()["code"]) == (403, "plugin_forbidden")
+    client.put("/api/v1/plugins/Squash/allowed")
+    assert client.post(f"/api/v1/jobs/{job}/retry").json()["state"] == "queued"
+    app.state.house.plugins.forbid("Squash")  # between the retry and its turn
+    app.state.house.work.queueing.start()
+    app.state.house.work.queueing.stop()
+    app.state.house.work.queueing.run()
+    ended = client.get(f"/api/v1/jobs/{job}").json()
+    assert (ended["state"], ended["error"]["code"]) == ("failed", "plugin_forbidden")
+
+
+def test_a_plug_in_that_is_forbidden_can_be_taken_out(client: TestClient) -> None:
+    own = {"kind": "external", "plugin": {"id": "VST3-Squash-1", "name": "Squash", "sha256": _DIGEST}}
+    body = {"recipe": {"schema": 1, "steps": [own, {"kind": "saturation"}]}, "adjust": {}}
+    assert client.post("/api/v1/recipes/adjust", json=body).json()["code"] == "plugin_forbidden"
+    answer = client.post("/api/v1/recipes/adjust", json={**body, "adjust": {"inserts": []}})
+    assert [step["kind"] for step in answer.json()["recipe"]["chain"]["steps"]] == ["saturation"]
+
+
+def test_what_the_desk_does_not_say_of_a_plug_in_stays(client: TestClient) -> None:
+    client.put("/api/v1/plugins/Squash/allowed")
+    own = {
+        "kind": "external",
+        "plugin": {
+            "id": "VST3-Squash-1",
+            "name": "Squash",
+            "vendor": "Test",
+            "version": "1.0",
+            "sha256": _DIGEST,
+        },
+        "bypass": True,
+        "mix_percent": 30.0,
+    }
+    body = {"recipe": {"schema": 1, "steps": [own]}, "adjust": {"inserts": [{"plugin": "Squash", "own": 0}]}}
+    (made,) = client.post("/api/v1/recipes/adjust", json=body).json()["recipe"]["chain"]["steps"]
+    assert (made["bypass"], made["mix_percent"]) == (True, 30.0)

@@ -25,6 +25,7 @@ class Receiver:
     headers: dict[str, str] = field(default_factory=dict)
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     drip_s: float = 0.0
+    delay_s: float = 0.0
 
     @property
     def url(self) -> str:
@@ -55,6 +56,7 @@ def serve(receiver: Receiver, context: ssl.SSLContext | None = None) -> Threadin
             if status == 0:
                 time.sleep(2.0)
                 return
+            time.sleep(receiver.delay_s)
             if receiver.drip_s:
                 for _ in range(100):
                     self.wfile.write(b"H")

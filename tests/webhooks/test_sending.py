@@ -175,23 +175,53 @@ def test_one_that_is_not_there_holds_nobody_up(tmp_path: Path, receiver: Receive
     assert sorted(event["event"] for event in told) == ["webhook_retried"] * 20 + ["webhook_sent"]
 
 
+def _slow(delay_s: float, statuses: Sequence[int] = ()) -> Receiver:
+    slow = Receiver(delay_s=delay_s, statuses=list(statuses))
+    serve(slow)
+    return slow
+
+
+_CALM = Patience(connect_s=2.0, silence_s=10.0, whole_s=10.0)
+
+
 def test_one_that_is_slow_holds_nobody_up(tmp_path: Path, receiver: Receiver) -> None:
-    slow = Receiver(drip_s=0.01)  # each of its answers takes a second
-    server = serve(slow)
+    slow = _slow(0.4)
     with Outbox(tmp_path / "hooks.sqlite") as outbox:
         for number in range(10):
             outbox.put(_message(slow.url, number))
-    with _sending(tmp_path, patience=Patience(connect_s=0.5, silence_s=2.0, whole_s=3.0)) as (sender, _):
-        until(lambda: len(slow.got) >= 1)
+    with _sending(tmp_path, patience=_CALM) as (sender, outbox):
+        until(lambda: len(slow.got) == 1)
         for number in range(5):
             sender.publish(_message(receiver.url, number))
         receiver.wait_for(5)
-        assert len(slow.got) < 10
-    server.shutdown()
-    server.server_close()
-    assert [json.loads(body)["data"]["file"] for _, body in receiver.got] == [
-        f"song {n}.wav" for n in range(5)
-    ]
+        assert len(slow.got) < 5, "the fast one waited for the slow one"
+        slow.wait_for(10)
+    for one in (slow, receiver):
+        files = [json.loads(body)["data"]["file"] for _, body in one.got]
+        assert files == [f"song {number}.wav" for number in range(len(files))]
+
+
+def test_eight_slow_ones_with_much_to_hear_starve_nobody(tmp_path: Path, receiver: Receiver) -> None:
+    slow = [_slow(0.02) for _ in range(8)]
+    with Outbox(tmp_path / "hooks.sqlite") as outbox:
+        for number in range(100):
+            for one in slow:
+                outbox.put(_message(one.url, number))
+        outbox.put(_message(receiver.url))
+    with _sending(tmp_path, patience=_CALM):
+        receiver.wait_for(1)
+        assert max(len(one.got) for one in slow) < 45, "two rounds at most"
+
+
+def test_a_thousand_to_one_hide_nobody(tmp_path: Path, receiver: Receiver) -> None:
+    slow = _slow(0.05)
+    with Outbox(tmp_path / "hooks.sqlite") as outbox:
+        for number in range(1_100):
+            outbox.put(_message(slow.url, number))
+        outbox.put(_message(receiver.url))
+    with _sending(tmp_path, patience=_CALM):
+        receiver.wait_for(1)
+        assert len(slow.got) < 20
 
 
 @pytest.mark.parametrize("url", ["https://hook.test/", "http://127.0.0.1/"])

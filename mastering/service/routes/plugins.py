@@ -33,13 +33,14 @@ def plugin(house: TheHouse, _caller: Asking, name: PluginName) -> Any:
 
 @router.put("/{name}/allowed", status_code=204, responses=problems(404))
 def allow(house: TheHouse, _caller: AdminAsking, name: PluginName) -> Response:
-    """Allow a plug-in: this build of it, for everybody."""
+    """Allow a plug-in: this build of its bundle, for everybody."""
     house.plugins.allow(name)
     return Response(status_code=204)
 
 
 @router.delete("/{name}/allowed", status_code=204, responses=problems())
 def forbid(house: TheHouse, _caller: AdminAsking, name: PluginName) -> Response:
-    """Allow it no more."""
+    """Allow it no more; jobs that wait or run with it are cancelled."""
     house.plugins.forbid(name)
+    house.work.cancel_forbidden()
     return Response(status_code=204)
