@@ -201,6 +201,7 @@ def test_a_retry_outlives_a_service_that_is_killed_in_between(
     assert (row(house, job)["state"], house.jobs.get(core).state) == ("queued", "cancelled")
     next_house: House = make_app(data=house.settings.data).state.house
     next_house.work.queueing.start()
+    until(lambda: row(next_house, job)["core"] is not None)
     next_house.work.queueing.stop()
     assert next_house.jobs.get(core).state == "queued"
     look(next_house)

@@ -15,6 +15,7 @@ from mastering.chain import PluginRef
 from mastering.codec import to_json
 from mastering.host.plugins.catalog import Catalog
 from mastering.host.plugins.values import PluginInfo, PluginParameter, Scanned
+from tests.webhooks.conftest import until
 
 _DIGEST = "ab" * 32
 
@@ -155,8 +156,8 @@ def test_forbidding_ends_the_jobs_that_use_it_and_their_retry(
     assert client.post(f"/api/v1/jobs/{job}/retry").json()["state"] == "queued"
     app.state.house.plugins.forbid("Squash")  # between the retry and its turn
     app.state.house.work.queueing.start()
+    until(lambda: client.get(f"/api/v1/jobs/{job}").json()["state"] != "queued")
     app.state.house.work.queueing.stop()
-    app.state.house.work.queueing.run()
     ended = client.get(f"/api/v1/jobs/{job}").json()
     assert (ended["state"], ended["error"]["code"]) == ("failed", "plugin_forbidden")
 
