@@ -45,12 +45,14 @@ class Desk:
         self._time_s = time_s
         self._pools: dict[Place, Any] = {}
         self._lock = threading.Lock()
+        self._stopped = False
         self._making: dict[Path, asyncio.Task[Any]] = {}
         self._waiting = dict.fromkeys(_NICE, 0)
 
     def stop(self) -> None:
-        """End all processes, whatever they do."""
+        """End all processes, whatever they do, for good."""
         with self._lock:
+            self._stopped = True
             pools, self._pools = list(self._pools.values()), {}
         for pool in pools:
             _end(pool)
@@ -124,6 +126,8 @@ class Desk:
 
     def _schedule(self, place: Place, work: Callable[..., Any], arguments: tuple[Any, ...]) -> Future[Any]:
         with self._lock:
+            if self._stopped:  # a process that began now would outlive the service
+                raise Problem(503, "ending", "the service is ending", hint="Ask its next start.")
             pool = self._pools.get(place)
             if pool is not None and not pool.active:
                 _end(pool)

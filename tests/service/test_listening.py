@@ -215,3 +215,6 @@ def test_work_that_hangs_or_dies_is_ended_and_the_next_is_done(found_by_workers:
         assert asyncio.run(desk.do("previews", abs, -3)) == 3
     finally:
         desk.stop()
+    with pytest.raises(Problem) as caught:  # a process that began now would outlive the service
+        asyncio.run(desk.do("previews", abs, -3))
+    assert caught.value.code == "ending"
