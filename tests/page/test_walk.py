@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 
 from tests.page.desk import Desk
-from tests.page.music import RATE
+from tests.page.music import RATE, write_song
 from tests.page.server import Server
 from tests.page.test_adjusting import wait_for
 
@@ -45,11 +45,9 @@ def heading(page: Any, name: str) -> None:
     )
 
 
-def test_from_a_file_to_its_download(
-    open_desk: Callable[..., Desk], server: Server, music: Path, tmp_path: Path
-) -> None:
+def test_from_a_file_to_its_download(open_desk: Callable[..., Desk], server: Server, tmp_path: Path) -> None:
     song = tmp_path / "By Hand.wav"
-    song.write_bytes((music / "short.wav").read_bytes())
+    write_song(song, seconds=3.0, seed=31, level=0.2)
     desk = open_desk()
     page = desk.page
     page.wait_for_function("() => document.activeElement.tagName === 'H1'")

@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import { announce, fill, h, say } from "./dom.js";
-import { jobs, learn, onJob } from "./events.js";
+import { jobs, latest, learn, onJob } from "./events.js";
 import { bare, jobTitle, sentence } from "./format.js";
 
 const WORDS = { queued: "Waiting", running: "Working", done: "Done", failed: "Failed", cancelled: "Stopped" };
@@ -161,11 +161,12 @@ export function songTabs({ job, songs, current }) {
     };
   };
   const tabs = songs.map(tab);
+  const update = (now) => {
+    for (const part of now.parts ?? []) tabs.find((one) => one.song === part.song)?.set(part.state);
+  };
+  const end = onJob((news) => news?.id === job.id && update(news));
   for (const one of tabs) one.set(one.state);
-  const end = onJob((news) => {
-    if (news?.id !== job.id) return;
-    for (const part of news.parts ?? []) tabs.find((one) => one.song === part.song)?.set(part.state);
-  });
+  update(latest(job));
   requestAnimationFrame(() => {
     const { link } = tabs.find((one) => one.song === current) ?? tabs[0];
     element.scrollLeft = link.offsetLeft - element.offsetLeft - (element.clientWidth - link.offsetWidth) / 2;

@@ -12,6 +12,9 @@ export function jobs() {
   return [...known.values()].sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
 }
 
+/** A job as last heard of, which may be later than the answer that told of it. */
+export const latest = (job) => ({ ...job, ...known.get(job.id) });
+
 /** Calls `listener(job)` for each change and `listener(null)` after a whole new look. Returns its end. */
 export function onJob(listener) {
   listeners.add(listener);
