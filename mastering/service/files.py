@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from starlette.responses import FileResponse
 from mastering.service.documents import media_type_of
 from mastering.service.problems import Problem
 
-__all__ = ["FILE", "file_answer"]
+__all__ = ["FILE", "file_answer", "is_known"]
 
 _BINARY = {
     media_type: {"schema": {"type": "string", "format": "binary"}}
@@ -48,3 +49,14 @@ def file_answer(
         content_disposition_type="inline" if inline else "attachment",
         headers={"ETag": f'"{tag}"', "Cache-Control": "private, no-cache", "Accept-Ranges": "bytes"},
     )
+
+
+def is_known(tag: str, named: Iterable[str]) -> bool:
+    """Whether an If-None-Match names a tag: any (`*`), or one of a list, weak or strong (RFC 9110, 13.1.2).
+
+    Args:
+        tag: without its quotes.
+        named: values of the header.
+    """
+    known = {part.strip().removeprefix("W/") for value in named for part in value.split(",")}
+    return bool(known & {"*", f'"{tag}"'})

@@ -66,7 +66,8 @@ def _answer(
         Entry(path=house.work.folder / owner / known["name"], name=name, sha256=known["sha256"])
         for (owner, known), name in zip(found, names, strict=True)
     ]
-    return archive_answer(request, Archive(entries), _archive_name(document, list(songs.values())))
+    name = _archive_name(document, list(songs.values()))
+    return archive_answer(request, Archive(entries, house.checksums), name)
 
 
 def _results(
@@ -74,9 +75,11 @@ def _results(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Results, each with the job in whose folder it is."""
     for job in document["jobs"] or [document["id"]]:
-        for known in house.work.get(caller, job)["results"]:
-            if not roles or known["role"] in roles:
-                yield job, known
+        try:
+            results = house.work.get(caller, job)["results"]
+        except Problem:  # one of a batch may be forgotten alone
+            continue
+        yield from ((job, known) for known in results if not roles or known["role"] in roles)
 
 
 def _name(house: House, caller: Caller, song: str) -> str:
