@@ -98,7 +98,7 @@ def test_a_job_goes_on_through_a_killed_server_and_the_page_with_it(
         page.wait_for_selector(".banner:not([hidden])")
         assert "goes on by itself" in page.locator(".banner").inner_text()
         server.start()
-        page.wait_for_selector(".desk .listen", timeout=60_000)
+        page.wait_for_selector(".desk .listen")
         assert page.locator(".banner").is_hidden()
         assert len(server.ask("/jobs")["items"]) == 1
         page.goto("about:blank")  # so that the server need not wait for its listeners
