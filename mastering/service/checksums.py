@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import weakref
 import zlib
 from collections.abc import Callable
@@ -93,5 +92,5 @@ def _step(file: BinaryIO, value: int) -> tuple[bool, int]:
 
 def _state(path: Path) -> str:
     """What changes with a file's content."""
-    found = os.stat(path)
+    found = path.stat()
     return f"{found.st_size}-{found.st_mtime_ns}"

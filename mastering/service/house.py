@@ -89,7 +89,7 @@ class House:
             self.records, self.songs, self.jobs, self.workshop, data / "results", self.feed, self.hooks, room
         )
         self.desk = Desk()
-        self.rooms = Rooms(self.desk, data / "cache", self.workshop.separators)
+        self.rooms = Rooms(self.desk, data / "cache", self.workshop.separators, room)
         self.checksums = Checksums(data / "cache")
         self.shares = Shares(self.records, settings.share_days)
         self.retention = Retention(
@@ -101,6 +101,7 @@ class House:
             self.rooms,
             data / "cache",
             settings,
+            room,
         )
         self.metrics = Metrics(self.records)
         self.requests = Rate(settings.requests_per_minute, code="rate_limit", what="too many requests")

@@ -216,9 +216,7 @@ def test_a_checksum_nobody_knows_is_calculated_once(
     assert max(steps) <= STEP_BYTES
 
 
-def test_whoever_goes_away_ends_it(
-    tmp_path: Path, checksums: Checksums, steps: list[int]
-) -> None:
+def test_whoever_goes_away_ends_it(tmp_path: Path, checksums: Checksums, steps: list[int]) -> None:
     path = tmp_path / "long.wav"
     with path.open("wb") as stream:
         stream.truncate(2**32)

@@ -218,16 +218,16 @@ def test_events_wait_for_a_service_that_is_starting(status: int, impatient: list
 
 @pytest.mark.parametrize("status", [401, 404, 500])
 def test_events_that_are_refused_are_not_asked_for_again(status: int, impatient: list[float]) -> None:
-    with desk(lambda _: httpx.Response(status, json={"detail": "no"})) as client:
-        with pytest.raises(ServiceError, match="no"):
-            next(client.events("5f0c"))
+    refusing = desk(lambda _: httpx.Response(status, json={"detail": "no"}))
+    with refusing as client, pytest.raises(ServiceError, match="no"):
+        next(client.events("5f0c"))
     assert impatient == []
 
 
 def test_a_service_that_stays_away_is_given_up(impatient: list[float]) -> None:
-    with desk(lambda _: httpx.Response(502)) as client:
-        with pytest.raises(ServiceError, match="stays away") as caught:
-            next(client.events("5f0c"))
+    away = desk(lambda _: httpx.Response(502))
+    with away as client, pytest.raises(ServiceError, match="stays away") as caught:
+        next(client.events("5f0c"))
     assert caught.value.code == "unreachable"
     assert 30.0 < sum(impatient) < 120.0
 

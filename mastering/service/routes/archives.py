@@ -16,6 +16,7 @@ from mastering.service.house import House
 from mastering.service.keys import Caller
 from mastering.service.problems import Problem
 from mastering.service.routes.jobs import JobPath
+from mastering.service.routes.results import song_name
 from mastering.service.routes.shares import Visiting
 
 __all__ = ["router"]
@@ -59,7 +60,7 @@ def _answer(
         raise Problem(
             404, "result_unknown", "the job has no such files, or not yet", hint="Wait until it is done."
         )
-    songs = {song: _name(house, caller, song) for song in document["songs"]}
+    songs = {song: song_name(house, caller, song) for song in document["songs"]}
     titles = [songs.get(known["song"] or document["songs"][0], "") for _, known in found]
     names = file_names(zip(titles, (known["name"] for _, known in found), strict=True))
     entries = [
@@ -80,14 +81,6 @@ def _results(
         except Problem:  # one of a batch may be forgotten alone
             continue
         yield from ((job, known) for known in results if not roles or known["role"] in roles)
-
-
-def _name(house: House, caller: Caller, song: str) -> str:
-    """What a song's file is called; "" where the song is gone."""
-    try:
-        return house.songs.get(caller, song).name
-    except Problem:
-        return ""
 
 
 def _archive_name(document: dict[str, Any], songs: Sequence[str]) -> str:
