@@ -141,16 +141,18 @@ def archive_answer(request: Request, archive: Archive, name: str) -> Response:
     headers = {"ETag": tag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache"}
     if is_known(archive.tag, request.headers.getlist("If-None-Match")):
         return Response(status_code=304, headers=headers)
-    wanted = request.headers.get("Range") if request.headers.get("If-Range", tag) == tag else None
+    ranged = request.method == "GET" and request.headers.get("If-Range", tag) == tag  # RFC 9110, 14.2
+    wanted = request.headers.get("Range") if ranged else None
     span = _span(wanted, archive.size_bytes)
     start, end = span or (0, archive.size_bytes)
     headers["Content-Length"] = str(end - start)
     headers["Content-Disposition"] = f"attachment; filename*=utf-8''{quote(name)}"
     if span is not None:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{archive.size_bytes}"
-    return StreamingResponse(
-        archive.chunks(start, end), 200 if span is None else 206, headers, media_type=_MEDIA_TYPE
-    )
+    status = 200 if span is None else 206
+    if request.method == "HEAD":
+        return Response(None, status, headers, media_type=_MEDIA_TYPE)
+    return StreamingResponse(archive.chunks(start, end), status, headers, media_type=_MEDIA_TYPE)
 
 
 def _span(wanted: str | None, size_bytes: int) -> tuple[int, int] | None:

@@ -1,7 +1,7 @@
 """What is heard and seen of songs and results: made once by the desk, kept on disk, gone with its owner.
 
-Copies and sums are as large as the music in 32-bit float. They are made where there is room for them, and where
-there is too little, those that were not used for longest go first: each can be made again.
+Copies and sums are as large as the music in 32-bit float. They are made where there is room for them, and
+where there is too little, those that were not used for longest go first: each can be made again.
 """
 
 from __future__ import annotations

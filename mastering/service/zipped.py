@@ -1,7 +1,7 @@
 """A zip as a plan: what is where in it, before a byte of its files was read.
 
 Nothing is compressed, so every place is known from the files' names and sizes. Their checksums stand
-behind them (a data descriptor), and again in the directory at the end: who wants these bytes alone needs them.
+behind them (a data descriptor), and again in the directory at the end: only who wants these bytes needs them.
 """
 
 from __future__ import annotations

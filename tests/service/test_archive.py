@@ -105,6 +105,23 @@ def test_a_batch_is_what_is_left_of_it(client: TestClient, app: FastAPI, song: s
     assert client.get(where).status_code == 404
 
 
+def test_a_head_has_the_length_and_no_body(client: TestClient, app: FastAPI, song: str) -> None:
+    job = client.post("/api/v1/jobs", json={"kind": "master", "song": song}).json()["id"]
+    finish(app, job)
+    link = client.post("/api/v1/shares", json={"job": job}).json()["token"]
+    parts = [f"jobs/{job}/archive.zip", f"jobs/{job}/results/master.wav"]
+    paths = [*parts, *(f"shared/{link}/{part}" for part in parts), f"songs/{song}/audio"]
+    for path in paths:
+        whole, head = (client.request(method, f"/api/v1/{path}") for method in ("GET", "HEAD"))
+        assert (head.status_code, head.content) == (200, b""), path
+        for name in ("content-length", "etag", "content-disposition", "content-type"):
+            assert head.headers[name] == whole.headers[name], path
+        assert int(head.headers["content-length"]) == len(whole.content)
+    assert client.head(f"/api/v1/{paths[0]}", headers={"Range": "bytes=-9"}).status_code == 200, (
+        "RFC 9110, 14.2"
+    )
+
+
 def finish(app: FastAPI, job: str) -> None:
     """End a job with a result, though nobody worked on it."""
     house = app.state.house
@@ -349,4 +366,4 @@ class _Far(io.RawIOBase):
 
 
 def _asking(wanted: str, name: bytes = b"range") -> Request:
-    return Request({"type": "http", "headers": [(name, wanted.encode())]})
+    return Request({"type": "http", "method": "GET", "headers": [(name, wanted.encode())]})

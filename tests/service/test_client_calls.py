@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import queue
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -120,24 +120,25 @@ def test_plug_ins_are_allowed_by_name(desk: Tonmeister) -> None:
 
 def test_all_jobs_are_heard_of(desk: Tonmeister, songs: list[Song]) -> None:
     """From the moment on at which the stream is open; other tests' jobs may be among them."""
-    heard: queue.Queue[Job] = queue.Queue()
-    listening = threading.Event()
-    ears = Tonmeister(str(desk._transport.http.base_url))
-    ears._transport.http.event_hooks = {"response": [lambda _: listening.set()]}
+    listening, made = threading.Event(), Future[Job]()
 
-    def listen() -> None:
-        for job in ears.changes():
-            heard.put(job)
+    def listen() -> list[Job]:
+        heard = []
+        with Tonmeister(str(desk._transport.http.base_url)) as ears:
+            ears._transport.http.event_hooks = {"response": [lambda _: listening.set()]}
+            for job in ears.changes():
+                heard += [job] if job.id == made.result(60.0).id else []
+                if heard and heard[-1].ended:
+                    break
+        return heard
 
-    threading.Thread(target=listen, daemon=True).start()
-    assert listening.wait(60.0)
-    made = desk.master(songs[1], amount_percent=15.0)
-    states: list[str] = []
-    while not states or states[-1] not in ("done", "failed", "cancelled"):
-        job = heard.get(timeout=120.0)
-        states += [job.state] if job.id == made.id else []
-    assert states[-1] == "done"
-    assert job.results, "they come with its end"
+    with ThreadPoolExecutor(1) as pool:
+        hearing = pool.submit(listen)
+        assert listening.wait(60.0)
+        made.set_result(desk.master(songs[1], amount_percent=15.0))
+        heard = hearing.result(120.0)
+    assert heard[-1].state == "done"
+    assert heard[-1].results, "they come with its end"
 
 
 def test_a_song_and_a_job_are_deleted(desk: Tonmeister, tmp_path: Path) -> None:

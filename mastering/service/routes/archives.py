@@ -31,12 +31,14 @@ _MORE = {"stems": " stems", "remix": " remix"}
 router = APIRouter(prefix=API, tags=["results"])
 
 
+@router.head("/jobs/{job}/archive.zip", include_in_schema=False)
 @router.get("/jobs/{job}/archive.zip", response_class=Response, responses={**ARCHIVE, **problems(404, 416)})
 def archive(house: TheHouse, caller: Asking, request: Request, job: JobPath, role: Roles = None) -> Response:
     """A job's files as one zip, under their songs' names; of a batch those of all its songs."""
     return _answer(house, caller, request, job, role)
 
 
+@router.head("/shared/{token}/jobs/{job}/archive.zip", include_in_schema=False)
 @router.get(
     "/shared/{token}/jobs/{job}/archive.zip",
     response_class=Response,

@@ -29,6 +29,7 @@ _REPORT_POLICY = (
 router = APIRouter(prefix=f"{API}/jobs/{{job}}", tags=["results"])
 
 
+@router.head("/results/{name}", include_in_schema=False)
 @router.get("/results/{name}", response_class=Response, responses={**FILE, **problems(404, 416)})
 def result(
     house: TheHouse, caller: Asking, job: JobPath, name: ResultName, inline: Annotated[bool, Query()] = False
