@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from mastering.client.transport import Transport, error_of
+from mastering.client.transport import AWAY, Transport, error_of, wait_s
 from mastering.client.values import Result, ServiceError
 
 __all__ = ["fetch"]
@@ -25,11 +25,17 @@ def fetch(transport: Transport, result: Result, path: Path) -> Path:
     """
     part = path.with_name(f".{path.name}.part")
     for broken in range(_BREAKS):
+        pause_s = _SOON_S * broken
         try:
             _continue(transport, result, part)
             break
         except httpx.TransportError:
-            time.sleep(_SOON_S * broken)
+            pass
+        except ServiceError as error:
+            if error.status not in AWAY:
+                raise
+            pause_s = wait_s(error, pause_s)
+        time.sleep(pause_s)
     else:
         raise ServiceError(
             f"{path.name}: the connection broke {_BREAKS} times", hint="Try again.", code="unreachable"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from mastering.client.transport import API, Transport, error_of
+from mastering.client.transport import API, AWAY, Transport, error_of, wait_s
 from mastering.client.values import ServiceError
 
 __all__ = ["Sending"]
@@ -18,7 +18,7 @@ _VERSION = {"Tus-Resumable": "1.0.0"}
 _BLOCK_BYTES = 2**18
 _BREAKS = 20
 _SOON_S = 0.2
-_AGAIN = (408, 409, 423, 429, 503)
+_AGAIN = (408, 409, 423, *AWAY)
 
 
 class Sending:
@@ -53,14 +53,22 @@ class Sending:
             ServiceError: the file is refused, or the connection broke too often.
         """
         for broken in range(_BREAKS):
+            pause_s = _SOON_S * broken
             response = self._look()
             song = _song(response)
-            if song is None:
-                song = self._send(int(response.headers["upload-offset"]), on_progress)
+            try:
+                if song is None:
+                    song = self._send(int(response.headers["upload-offset"]), on_progress)
+            except httpx.TransportError:
+                pass
+            except ServiceError as error:
+                if error.status not in _AGAIN:
+                    raise
+                pause_s = wait_s(error, pause_s)
             if song is not None:
                 on_progress(1.0)
                 return song
-            time.sleep(_SOON_S * broken)
+            time.sleep(pause_s)
         raise ServiceError(
             f"{self._path.name}: the connection broke {_BREAKS} times", hint="Try again.", code="unreachable"
         )
@@ -78,23 +86,23 @@ class Sending:
         return self._transport.ask("HEAD", self.url, headers=_VERSION)
 
     def _send(self, offset: int, on_progress: Callable[[float], None]) -> str | None:
-        """The song's id if all has arrived; None if the connection broke."""
+        """The song's id, as all has arrived.
+
+        Raises:
+            httpx.TransportError: the connection broke.
+            ServiceError: the service says no, or not now.
+        """
         headers = {
             **_VERSION,
             "Upload-Offset": str(offset),
             "Content-Type": "application/offset+octet-stream",
             "Content-Length": str(self._length - offset),
         }
-        try:
-            response = self._transport.http.patch(
-                self.url, headers=headers, content=self._blocks(offset, on_progress)
-            )
-        except httpx.TransportError:
-            return None
+        response = self._transport.http.patch(
+            self.url, headers=headers, content=self._blocks(offset, on_progress)
+        )
         if response.is_success:
             return _song(response)
-        if response.status_code in _AGAIN:
-            return None
         raise error_of(response)
 
     def _blocks(self, offset: int, on_progress: Callable[[float], None]) -> Iterator[bytes]:

@@ -11,9 +11,11 @@ import httpx
 
 from mastering.client.values import ServiceError
 
-__all__ = ["API", "Calls", "Transport", "error_of"]
+__all__ = ["API", "AWAY", "Calls", "Transport", "error_of", "wait_s"]
 
 API = "/api/v1"
+AWAY = (429, 502, 503, 504)
+"""Status of a service that has no time, or of a proxy before one that is starting: it is asked again."""
 _TRIES = 5
 _SOON_S = 0.5
 _LONGEST_WAIT_S = 30.0
@@ -60,9 +62,9 @@ class Transport:
             if response.is_success:
                 return response
             problem = error_of(response)
-            if last or response.status_code not in (429, 503):
+            if last or response.status_code not in AWAY:
                 raise problem
-            time.sleep(min(problem.retry_after_s or _SOON_S * number, _LONGEST_WAIT_S))
+            time.sleep(wait_s(problem, _SOON_S * number))
         raise AssertionError("the last try returns or raises")
 
     def json(self, method: str, path: str, **given: Any) -> Any:
@@ -107,6 +109,11 @@ def error_of(response: httpx.Response) -> ServiceError:
         code=str(plain.get("code") or "service"),
         retry_after_s=float(wait) if wait.isdecimal() else None,
     )
+
+
+def wait_s(error: ServiceError, otherwise_s: float) -> float:
+    """How long to wait before asking again: as long as the answer said, if that is not too long."""
+    return min(error.retry_after_s or otherwise_s, _LONGEST_WAIT_S)
 
 
 def _unreachable(error: httpx.TransportError) -> ServiceError:

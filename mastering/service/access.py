@@ -140,7 +140,7 @@ _MEANINGS = {
     503: "Not now: a part of the service does not answer.",
     507: "The disk is full.",
 }
-_ALWAYS = (400, 401, 403, 413, 421, 422, 429, 500, 503)
+_ALWAYS = (400, 401, 403, 413, 421, 422, 429, 500, 503, 507)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -91,7 +91,8 @@ async def _problem(request: Request, error: Exception) -> Response:
     if problem.status >= 500:
         request_id = getattr(request.state, "request_id", "")
         _log.error("%s", problem.detail, extra={"request": request_id, "code": problem.code}, exc_info=error)
-    return answer(problem)
+    house: House = request.app.state.house
+    return answer(problem, house.settings.data)
 
 
 async def _http(_request: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from starlette.responses import FileResponse
 from mastering.service.documents import media_type_of
 from mastering.service.problems import Problem
 
-__all__ = ["FILE", "file_answer"]
+__all__ = ["FILE", "file_answer", "file_gone", "is_known"]
 
 _BINARY = {
     media_type: {"schema": {"type": "string", "format": "binary"}}
@@ -40,7 +41,7 @@ def file_answer(
         Problem: somebody has removed it.
     """
     if not path.is_file():
-        raise Problem(404, "file_gone", "the file is not there any more", hint="Send it, or make it, again.")
+        raise file_gone()
     return FileResponse(
         path,
         media_type=media_type or media_type_of(path),
@@ -48,3 +49,19 @@ def file_answer(
         content_disposition_type="inline" if inline else "attachment",
         headers={"ETag": f'"{tag}"', "Cache-Control": "private, no-cache", "Accept-Ranges": "bytes"},
     )
+
+
+def file_gone() -> Problem:
+    """The answer where somebody has removed a file that our records know."""
+    return Problem(404, "file_gone", "the file is not there any more", hint="Send it, or make it, again.")
+
+
+def is_known(tag: str, named: Iterable[str]) -> bool:
+    """Whether an If-None-Match names a tag: any (`*`), or one of a list, weak or strong (RFC 9110, 13.1.2).
+
+    Args:
+        tag: without its quotes.
+        named: values of the header.
+    """
+    known = {part.strip().removeprefix("W/") for value in named for part in value.split(",")}
+    return bool(known & {"*", f'"{tag}"'})

@@ -18,6 +18,7 @@ from mastering.jobs.lanes import DEFAULT_LANES, Lanes
 from mastering.jobs.model import Limits
 from mastering.jobs.place import Place
 from mastering.jobs.service import Jobs
+from mastering.service.checksums import Checksums
 from mastering.service.desk import Desk
 from mastering.service.feed import Feed
 from mastering.service.hooks import Hooks
@@ -96,7 +97,8 @@ class House:
             self.plugins,
         )
         self.desk = Desk()
-        self.rooms = Rooms(self.desk, data / "cache", self.workshop.separators)
+        self.rooms = Rooms(self.desk, data / "cache", self.workshop.separators, room)
+        self.checksums = Checksums(data / "cache")
         self.shares = Shares(self.records, settings.share_days)
         self.retention = Retention(
             self.records,
@@ -107,6 +109,7 @@ class House:
             self.rooms,
             data / "cache",
             settings,
+            room,
         )
         self.metrics = Metrics(self.records)
         self.requests = Rate(settings.requests_per_minute, code="rate_limit", what="too many requests")
@@ -135,6 +138,7 @@ class House:
     def close(self) -> None:
         """End the desk's processes and let go of the databases."""
         self.uploads.close()
+        self.checksums.close()
         self.desk.stop()
         self.hooks.close()
         self.jobs.close()

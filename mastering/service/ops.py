@@ -45,7 +45,9 @@ class Metrics:
         )
         self._jobs = Gauge("tonmeister_jobs", "Jobs by state.", ["kind", "state"], registry=self.registry)
         self._songs = Gauge("tonmeister_songs", "Songs that are kept.", registry=self.registry)
-        self._held = Gauge("tonmeister_held_bytes", "Size of songs and results.", registry=self.registry)
+        self._held = Gauge(
+            "tonmeister_held_bytes", "Size of songs, results and copies.", registry=self.registry
+        )
         self._free = Gauge("tonmeister_disk_free_bytes", "Room on the disk.", registry=self.registry)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:

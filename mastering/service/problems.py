@@ -8,6 +8,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from starlette.responses import Response
@@ -77,15 +78,15 @@ class Problem(Exception):
         self.status, self.code, self.detail, self.hint = status, code, detail, hint
         self.field, self.headers = field, dict(headers or {})
 
-    def document(self) -> dict[str, Any]:
-        """The body."""
+    def document(self, folder: Path | None = None) -> dict[str, Any]:
+        """The body; the service's folder is not named in it."""
         plain: dict[str, Any] = {
             "type": f"urn:tonmeister:problem:{self.code}",
             "title": _TITLES.get(self.status) or http.HTTPStatus(self.status).phrase,
             "status": self.status,
-            "detail": clean(discreet(self.detail)),
+            "detail": clean(discreet(self.detail, folder)),
             "code": self.code,
-            "hint": clean(discreet(self.hint)),
+            "hint": clean(discreet(self.hint, folder)),
         }
         return plain if self.field is None else {**plain, "field": self.field}
 
@@ -107,15 +108,22 @@ def problem_of(error: BaseException) -> Problem:
     return Problem(status, failure.code, detail, hint=hint)
 
 
-def discreet(text: str) -> str:
-    """A text for people elsewhere: where our user's files lie is nothing to them."""
+def discreet(text: str, folder: Path | None = None) -> str:
+    """A text for people elsewhere: where our user's files lie is nothing to them, nor where the service's do.
+
+    Args:
+        text: for them.
+        folder: of the service.
+    """
+    for known in dict.fromkeys((folder.absolute(), folder.resolve())) if folder is not None else ():
+        text = text.replace(f"{known}/", "").replace(str(known), "the service's folder")
     home = os.path.expanduser("~")  # noqa: PTH111 - Path raises where there is none
     return text.replace(f"{home}/", "~/") if home != "/" else text
 
 
-def answer(problem: Problem) -> Response:
-    """A problem as an answer."""
-    body = json.dumps(problem.document(), ensure_ascii=False).encode("utf-8", "backslashreplace")
+def answer(problem: Problem, folder: Path | None = None) -> Response:
+    """A problem as an answer; the service's folder is not named in it."""
+    body = json.dumps(problem.document(folder), ensure_ascii=False).encode("utf-8", "backslashreplace")
     return Response(body, problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
 
 

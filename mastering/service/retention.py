@@ -10,6 +10,7 @@ from pathlib import Path
 from mastering.service.keys import LOCAL
 from mastering.service.problems import Problem
 from mastering.service.records import Records
+from mastering.service.room import Room
 from mastering.service.rooms import Rooms
 from mastering.service.settings import Settings
 from mastering.service.shares import Shares
@@ -32,6 +33,7 @@ class Retention:
         records, songs, uploads, work, shares, rooms: what is cleaned.
         cache: folder of what rooms keep.
         settings: how long and how much.
+        room: on the disk.
     """
 
     def __init__(
@@ -44,9 +46,11 @@ class Retention:
         rooms: Rooms,
         cache: Path,
         settings: Settings,
+        room: Room,
     ) -> None:
         self._records, self._songs, self._uploads, self._work = records, songs, uploads, work
-        self._shares, self._rooms, self._cache, self._settings = shares, rooms, cache, settings
+        self._shares, self._rooms, self._cache = shares, rooms, cache
+        self._settings, self._room = settings, room
 
     def clean(self) -> int:
         """Remove what may go; gives how many songs and jobs that were."""
@@ -60,20 +64,23 @@ class Retention:
             gone += self._shrink(self._settings.retention_mb * _MB)
         self._work.sweep()
         self._sweep_cache()
+        self._rooms.shrink(self._room.missing_bytes())
         if gone:
             _log.info("%d songs and jobs were removed", gone)
         return gone
 
     def held_bytes(self) -> int:
-        """Size of all songs and results."""
+        """Size of all songs and results, and of what is kept to hear them."""
         row = self._records.one(
             "SELECT (SELECT coalesce(sum(size_bytes), 0) FROM songs) "
             "+ (SELECT coalesce(sum(size_bytes), 0) FROM jobs WHERE kind != 'batch')"
         )
-        return int(row[0]) if row is not None else 0
+        assert row is not None
+        return int(row[0]) + self._rooms.kept_bytes()
 
     def _shrink(self, most_bytes: int) -> int:
         held, gone = self.held_bytes(), 0
+        held -= self._rooms.shrink(held - most_bytes)  # what can be made again goes before what cannot
         for kind, item, size_bytes in list(self._oldest(time.time())):
             if held <= most_bytes:
                 break

@@ -40,10 +40,22 @@ class Room:
                 f"your files would be more than {settings.quota_mb} MB",
                 hint="Delete some first.",
             )
-        if shutil.disk_usage(self._folder).free - more_bytes < settings.min_free_mb * _MB:
+        self.check_disk(more_bytes)
+
+    def check_disk(self, more_bytes: int) -> None:
+        """Refuse what the disk cannot take.
+
+        Raises:
+            Problem: less would be free than always has to be.
+        """
+        if self.missing_bytes() + more_bytes > 0:
             raise Problem(
                 507, "disk_full", "the service's disk has no room for this", hint="Try again later."
             )
+
+    def missing_bytes(self) -> int:
+        """How much too little is free; negative where there is room."""
+        return self._settings.min_free_mb * _MB - shutil.disk_usage(self._folder).free
 
     def held_bytes(self, owner: str) -> int:
         """Songs, results, which a batch only repeats, and what is announced, of an owner."""

@@ -1,11 +1,18 @@
-"""What is heard and seen of songs and results: made once by the desk, kept on disk, gone with its owner."""
+"""What is heard and seen of songs and results: made once by the desk, kept on disk, gone with its owner.
+
+Copies and sums are as large as the music in 32-bit float. They are made where there is room for them, and
+where there is too little, those that were not used for longest go first: each can be made again.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,17 +23,23 @@ from mastering.host.plugins.policy import Policy
 from mastering.service import listening
 from mastering.service.adjust import adjusted, with_limiter
 from mastering.service.desk import Desk
+from mastering.service.files import file_gone
 from mastering.service.inserts import with_inserts
 from mastering.service.models import Adjustment
 from mastering.service.ports import Separators
 from mastering.service.problems import Problem
-from mastering.service.summed import summed_name, write_summed
+from mastering.service.room import Room
+from mastering.service.summed import SUMMED, summed_name, write_summed
 from mastering.service.wave import is_playable
 from mastering.target import Recipe
 
 __all__ = ["Audible", "Rooms"]
 
 _DEFAULT_CEILING_DBTP = -1.0
+_LISTEN = "listen.wav"
+_LARGE = (f".{_LISTEN}", SUMMED)
+_IN_USE_S = 600.0
+"""What was used as lately stays, whatever it takes."""
 _PATIENCE_S = 45.0
 """Less than what a reverse proxy waits for an answer."""
 
@@ -40,12 +53,14 @@ class Audible:
         folder: name of the folder of what is kept about it: a song's or a job's id.
         name: of it in that folder.
         tag: changes with its content.
+        float_bytes: its size in 32-bit float; 0 where nobody knows.
     """
 
     path: Path
     folder: str
     name: str
     tag: str
+    float_bytes: int = 0
 
 
 class Rooms:
@@ -55,10 +70,13 @@ class Rooms:
         desk: makes it.
         folder: of all of it.
         separators: how songs are taken apart, for recipes that change single stems.
+        room: for copies and sums.
     """
 
-    def __init__(self, desk: Desk, folder: Path, separators: Callable[[SeparatedBy], Separators]) -> None:
-        self._desk, self._folder, self._separators = desk, folder, separators
+    def __init__(
+        self, desk: Desk, folder: Path, separators: Callable[[SeparatedBy], Separators], room: Room
+    ) -> None:
+        self._desk, self._folder, self._separators, self._room = desk, folder, separators, room
 
     async def peaks(self, audible: Audible, points: int) -> dict[str, Any]:
         """Lowest and highest samples of so many steps."""
@@ -71,9 +89,13 @@ class Rooms:
 
     async def listen(self, audible: Audible) -> Path:
         """A wav that any browser plays: the file itself where it is one."""
+        await asyncio.to_thread(_check_there, audible)
         if await asyncio.to_thread(is_playable, audible.path):
             return audible.path
-        return await self._kept(audible, "listen.wav", listening.write_listen)
+        path = self._folder / audible.folder / f"{audible.name}.{_LISTEN}"
+        if not await asyncio.to_thread(_used, path):
+            await asyncio.to_thread(self._room.check_disk, audible.float_bytes)
+        return await self._desk.kept(path, listening.write_listen, audible.path)
 
     async def gain_reduction(
         self, song: Audible, recipe: Recipe, policy: Policy, *, folder: str
@@ -134,16 +156,42 @@ class Rooms:
         """Remove what is kept about a song or a job."""
         shutil.rmtree(self._folder / folder, ignore_errors=True)
 
+    def kept_bytes(self) -> int:
+        """Size of all that is kept."""
+        return sum(size_bytes for _, size_bytes, _ in self._files())
+
+    def shrink(self, by_bytes: int) -> int:
+        """Remove copies and sums, the least used first; gives how many bytes that were."""
+        freed, before_s = 0, time.time() - _IN_USE_S
+        for used_s, size_bytes, path in sorted(self._files()):
+            if freed >= by_bytes or used_s > before_s:
+                break
+            if path.name.endswith(_LARGE):
+                path.unlink(missing_ok=True)
+                freed += size_bytes
+        return freed
+
+    def _files(self) -> Iterator[tuple[float, int, Path]]:
+        """When it was used (Unix time), size and path of each file that is kept."""
+        for folder, _, names in os.walk(self._folder):
+            for path in (Path(folder, name) for name in names):
+                with contextlib.suppress(FileNotFoundError):
+                    found = path.stat()
+                    yield found.st_atime, found.st_size, path
+
     async def _summed(self, song: Audible, recipe: Recipe, policy: Policy) -> tuple[Path, Recipe]:
         """What a recipe's chain masters, and the recipe of that: without stems.
 
         Raises:
-            Problem: it takes longer than anybody should wait; it goes on meanwhile.
+            Problem: there is no room for it; or it takes longer than anybody should wait, and goes on.
         """
+        await asyncio.to_thread(_check_there, song)
         stems, alone = recipe.stems, replace(recipe, stems=None)
         if stems is None or not any(chain.changes for chain in stems.chains):
             return song.path, alone
         path = self._folder / song.folder / summed_name(stems)
+        if not await asyncio.to_thread(_used, path):
+            await asyncio.to_thread(self._room.check_disk, song.float_bytes)
         given = (song.path, to_plain(recipe), to_plain(policy), self._separators(stems.separator))
         try:
             async with asyncio.timeout(_PATIENCE_S):
@@ -158,9 +206,29 @@ class Rooms:
             ) from None
 
     async def _kept(self, audible: Audible, what: str, work: Any) -> Path:
+        await asyncio.to_thread(_check_there, audible)
         path = self._folder / audible.folder / f"{audible.name}.{what}"
         return await self._desk.kept(path, work, audible.path)
 
     async def _json(self, path: Path) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(await asyncio.to_thread(path.read_text, "utf-8"))
         return document
+
+
+def _check_there(audible: Audible) -> None:
+    """Refuse what somebody has removed from the disk.
+
+    Raises:
+        Problem: the file is gone.
+    """
+    if not audible.path.is_file():
+        raise file_gone()
+
+
+def _used(path: Path) -> bool:
+    """Whether a file is there; then it is noted that it is used now. Its content's time stays."""
+    try:
+        os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
+    except FileNotFoundError:
+        return False
+    return True

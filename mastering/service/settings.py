@@ -44,7 +44,7 @@ class Settings:
         max_upload_mb: of one file.
         max_duration_s: of one song.
         max_songs: of one key.
-        quota_mb: all files of one key.
+        quota_mb: songs and results of one key; copies that the service makes to play them are not among them.
         min_free_mb: of the disk, always left free.
         concurrent_uploads: of one key at a time.
         upload_idle_s: longest time without a byte.
@@ -54,7 +54,7 @@ class Settings:
         requests_per_minute: of one key or address.
         failures_per_minute: wrong keys from one address.
         retention_days: songs are kept so long after their last job, results after their end; 0 keeps them.
-        retention_mb: all files together; the oldest go first; 0 is no limit.
+        retention_mb: all files together; copies to be played go first, then the oldest; 0 is no limit.
         share_days: how long a shared link works.
         webhook_secret_file: file of the secret that webhooks are signed with; else the environment's
             TONMEISTER_WEBHOOK_SECRET; without one none are sent.

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from mastering.chain import StemChains
     from mastering.service.ports import Separators
 
-__all__ = ["summed_name", "write_summed"]
+__all__ = ["SUMMED", "summed_name", "write_summed"]
 
-_SUFFIX = ".summed.wav"
+SUMMED = ".summed.wav"
+"""What the names of sums end with."""
 _KEPT = 3
 """Sums of a song, each as large as it is in 32-bit float."""
 
@@ -29,7 +30,7 @@ _KEPT = 3
 def summed_name(stems: StemChains) -> str:
     """Name of the file of a sum: another one for other chains, models and settings."""
     text = json.dumps(to_plain(stems), sort_keys=True)
-    return f"{hashlib.sha256(text.encode()).hexdigest()[:24]}{_SUFFIX}"
+    return f"{hashlib.sha256(text.encode()).hexdigest()[:24]}{SUMMED}"
 
 
 def write_summed(
@@ -42,7 +43,7 @@ def write_summed(
     """The recording plus what a recipe changes of its stems, which are separated if that is not done yet.
 
     Args:
-        output: a file; older sums beside it go.
+        output: a file; of the sums beside it those go that were not used for longest.
         source: the song.
         recipe: with stems.
         policy: of plug-ins.
@@ -68,7 +69,7 @@ def write_summed(
 
 
 def _forget_older(folder: Path) -> None:
-    known = sorted(folder.glob(f"*{_SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    known = sorted(folder.glob(f"*{SUMMED}"), key=lambda path: path.stat().st_atime_ns, reverse=True)
     for path in known[_KEPT:]:
         with contextlib.suppress(FileNotFoundError):
             path.unlink()

@@ -25,7 +25,6 @@ from mastering.service.songs import Song, Songs, song_id, stored_name
 
 __all__ = ["Upload", "Uploads"]
 
-_WRITE_BYTES = 2**20
 _PROBES = 2
 _PROBE_S = 120.0
 _MB = 10**6

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.page.desk import EARS, WATCH, Desk
-from tests.page.music import write_song
+from tests.page.desk import EARS, PATIENCE_MS, WATCH, Desk
+from tests.page.music import LONG_S, write_song
 from tests.page.server import Server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -47,8 +47,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with song.wav (12 s), loud.wav (a reference) and short.wav (3 s)."""
+    """A folder with song.wav (12 s), long.wav (30 s), loud.wav (a reference) and short.wav (3 s)."""
     folder = tmp_path_factory.mktemp("music")
+    write_song(folder / "long.wav", seconds=LONG_S, seed=4, level=0.12)
     write_song(folder / "song.wav", seconds=12.0, seed=1, level=0.12)
     write_song(folder / "loud.wav", seconds=10.0, seed=2, level=0.4)
     write_song(folder / "short.wav", seconds=3.0, seed=3, level=0.2)
@@ -60,6 +61,12 @@ def mastered(server: Server, music: Path) -> str:
     """The id of a job that mastered song.wav to loud.wav."""
     song, reference = server.upload(music / "song.wav"), server.upload(music / "loud.wav")
     return server.run({"kind": "master", "song": song, "references": [reference], "target": "spotify"})
+
+
+@pytest.fixture(scope="session")
+def mastered_long(server: Server, music: Path) -> str:
+    """The id of a job that mastered long.wav."""
+    return server.run({"kind": "master", "song": server.upload(music / "long.wav")})
 
 
 @pytest.fixture
@@ -83,7 +90,7 @@ def open_desk(browser: Any, server: Server) -> Iterator[Callable[..., Desk]]:
             bypass_csp=ears,
             **more,
         )
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(PATIENCE_MS)
         context.add_init_script(WATCH)
         if ears:
             context.add_init_script(EARS)

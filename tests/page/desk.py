@@ -10,10 +10,13 @@ import numpy.typing as npt
 
 from tests.page.server import Server
 
-__all__ = ["BLOCK", "EARS", "WATCH", "Desk", "drag"]
+__all__ = ["BLOCK", "EARS", "PATIENCE_MS", "WATCH", "Desk", "drag"]
 
 BLOCK = 4_096
 """Frames that the tap hands over at once."""
+
+PATIENCE_MS = 120_000
+"""With a machine that has other things to do; what comes sooner is not waited for."""
 
 WATCH = """
 window.violations = [];

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-__all__ = ["RATE", "write_song"]
+__all__ = ["LONG_S", "RATE", "write_song"]
 
 RATE = 44_100
+LONG_S = 30.0
+"""So long that it does not end while a busy machine gets around to a test's next step."""
 
 
 def write_song(path: Path, *, seconds: float, seed: int, level: float) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 __all__ = ["Server"]
 
-_LONGEST_S = 90.0
+_LONGEST_S = 120.0
 
 
 class Server:

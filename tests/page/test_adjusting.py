@@ -9,13 +9,14 @@ import numpy as np
 
 from tests.page.desk import Desk
 from tests.page.ears import Samples, continuous, find, sound
+from tests.page.music import LONG_S
 from tests.page.server import Server
 
 
 def test_a_control_is_heard_while_the_music_goes_on_and_undone(
-    open_desk: Callable[..., Desk], server: Server, mastered: str
+    open_desk: Callable[..., Desk], server: Server, mastered_long: str
 ) -> None:
-    desk = open_desk(f"#/job/{mastered}", ears=True)
+    desk = open_desk(f"#/job/{mastered_long}", ears=True)
     desk.wait_for_desk()
     page = desk.page
     page.keyboard.press("2")
@@ -34,13 +35,13 @@ def test_a_control_is_heard_while_the_music_goes_on_and_undone(
     assert air_db(adjusted, rate) > air_db(plain[:, -rate:], rate) + 2.5
 
     wish = {
-        "job": mastered,
+        "job": mastered_long,
         "adjust": {"tone": [{"frequency_hz": 9000, "q": 0.707, "shape": "high_shelf", "gain_db": 6}]},
     }
-    preview = sound(server, "/previews", {**wish, "start_s": 0, "duration_s": 8})
-    job = server.ask(f"/jobs/{mastered}")
+    preview = sound(server, "/previews", {**wish, "start_s": 0, "duration_s": LONG_S})
+    job = server.ask(f"/jobs/{mastered_long}")
     name = next(one["name"] for one in job["results"] if one["role"] == "master")
-    master = sound(server, f"/jobs/{mastered}/results/{name}/listen")
+    master = sound(server, f"/jobs/{mastered_long}/results/{name}/listen")
     early = during[:, : rate // 4]
     ahead = during.shape[1] - adjusted.shape[1]
     assert find(adjusted, preview)[0] - find(early, master)[0] == ahead, "swapped at the same sample"

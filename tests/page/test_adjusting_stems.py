@@ -13,19 +13,20 @@ from mastering.stemwise.provenance import separated_by
 from stems.separate import Separator
 from tests.page.desk import Desk
 from tests.page.ears import find, sound
+from tests.page.music import LONG_S
 from tests.page.server import Server
 from tests.page.test_adjusting import wait_for
 
 
 @pytest.fixture
-def quieter_drums(server: Server, mastered: str) -> str:
+def quieter_drums(server: Server, mastered_long: str) -> str:
     """The id of a job that rendered a recipe with a chain for the drums."""
-    recipe = server.ask(f"/jobs/{mastered}/recipe")
+    recipe = server.ask(f"/jobs/{mastered_long}/recipe")
     stems = {
         "separator": to_plain(separated_by(Separator("draft").info)),
         "chains": [{"stem": "drums", "gain_db": -9.0}],
     }
-    song = server.ask(f"/jobs/{mastered}")["songs"][0]
+    song = server.ask(f"/jobs/{mastered_long}")["songs"][0]
     return server.run({"kind": "apply", "song": song, "recipe": {**recipe, "schema": 2, "stems": stems}})
 
 
@@ -56,5 +57,5 @@ def test_it_is_heard_once_the_song_is_taken_apart(
     assert len(asked) > 2
     heard, _, _ = desk.listen(1.0)
     tone = [{"frequency_hz": 9000, "q": 0.707, "shape": "high_shelf", "gain_db": 6}]
-    wish = {"job": quieter_drums, "adjust": {"tone": tone}, "start_s": 0, "duration_s": 12}
+    wish = {"job": quieter_drums, "adjust": {"tone": tone}, "start_s": 0, "duration_s": LONG_S}
     find(heard[:, -heard.shape[1] // 2 :], sound(server, "/previews", wish))

@@ -15,6 +15,7 @@ from mastering.host.plugins.scan import scan
 from mastering.host.plugins.values import WorkerLimits
 from tests.page.desk import Desk
 from tests.page.ears import find, sound
+from tests.page.music import LONG_S
 from tests.page.server import Server
 from tests.page.test_adjusting import air_db, wait_for
 
@@ -39,7 +40,7 @@ def hosting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_a_plug_in_is_inserted_heard_and_rendered(
     open_desk: Callable[..., Desk], hosting: Server, music: Path
 ) -> None:
-    mastered = hosting.run({"kind": "master", "song": hosting.upload(music / "song.wav")})
+    mastered = hosting.run({"kind": "master", "song": hosting.upload(music / "long.wav")})
     desk = open_desk(f"#/job/{mastered}", at=hosting, ears=True)
     desk.wait_for_desk()
     page = desk.page
@@ -73,7 +74,7 @@ def test_a_plug_in_is_inserted_heard_and_rendered(
     wait_for(page, "You hear it adjusted")
     page.wait_for_timeout(400)
     heard, _, _ = desk.listen(1.5)
-    wish = {**asked.value.request.post_data_json, "start_s": 0, "duration_s": 12}
+    wish = {**asked.value.request.post_data_json, "start_s": 0, "duration_s": LONG_S}
     end = heard[:, -rate // 2 :]
     find(end, sound(hosting, "/previews", wish))  # what sounds is the service's preview
     assert air_db(end, rate) > air_db(plain[:, -rate // 2 :], rate) + 2.0, "and it is another sound"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,10 +100,35 @@ def test_a_job_goes_on_through_a_killed_server_and_the_page_with_it(
         page.wait_for_selector(".banner:not([hidden])")
         assert "goes on by itself" in page.locator(".banner").inner_text()
         server.start()
-        page.wait_for_selector(".desk .listen", timeout=60_000)
+        page.wait_for_selector(".desk .listen")
         assert page.locator(".banner").is_hidden()
         assert len(server.ask("/jobs")["items"]) == 1
         page.goto("about:blank")  # so that the server need not wait for its listeners
+
+
+def test_a_desk_opens_though_the_server_was_away_when_its_job_was_done(
+    open_desk: Callable[..., Desk], tmp_path: Path
+) -> None:
+    write_song(tmp_path / "Away.wav", seconds=8.0, seed=8, level=0.1)
+    desk = open_desk()
+    desk.expect("net::ERR")
+    page = desk.page
+    page.wait_for_selector("h1")
+    desk.drop(tmp_path / "Away.wav")
+    page.wait_for_selector(".row-facts")
+    broken: list[str] = []
+
+    def answer(route: Any) -> None:
+        if len(broken) < 2:
+            broken.append(route.request.url)
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    page.route(re.compile("/api/v1/songs/[0-9a-f]+$"), answer)
+    page.get_by_role("button", name="Master 1 song").click()
+    page.wait_for_selector(".desk .listen")
+    assert len(broken) == 2
 
 
 def test_an_upload_is_taken_up_where_it_broke_off(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 import pytest
@@ -15,7 +17,10 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.testclient import TestClient
 
+from mastering.service import checksums as service_checksums
 from mastering.service.archive import Archive, Entry, archive_answer
+from mastering.service.checksums import STEP_BYTES, Checksums
+from mastering.service.keys import LOCAL
 from mastering.service.problems import Problem
 from tests.service.conftest import noise, upload
 from tests.service.live import Live
@@ -84,6 +89,57 @@ def test_a_batch_is_one_archive_of_the_very_files(service: httpx.Client, tmp_pat
     assert service.get(shared.replace(batch["jobs"][1], batch["jobs"][0])).status_code == 404  # type: ignore[index]
 
 
+def test_a_batch_is_what_is_left_of_it(client: TestClient, app: FastAPI, song: str, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "other.wav", noise(0.6, seed=4), 44_100)
+    other = upload(client, (tmp_path / "other.wav").read_bytes(), "other.wav").headers["tonmeister-song"]
+    batch = client.post("/api/v1/jobs", json={"kind": "batch", "songs": [song, other]}).json()
+    for job in batch["jobs"]:
+        finish(app, job)
+    where = f"/api/v1/jobs/{batch['id']}/archive.zip"
+    names = zipfile.ZipFile(io.BytesIO(client.get(where).content)).namelist()
+    assert names == ["song.master.wav", "other.master.wav"]
+    assert client.delete(f"/api/v1/jobs/{batch['jobs'][0]}").status_code == 204
+    names = zipfile.ZipFile(io.BytesIO(client.get(where).content)).namelist()
+    assert names == ["other.master.wav"]
+    assert client.delete(f"/api/v1/jobs/{batch['jobs'][1]}").status_code == 204
+    assert client.get(where).status_code == 404
+
+
+def test_a_head_has_the_length_and_no_body(client: TestClient, app: FastAPI, song: str) -> None:
+    job = client.post("/api/v1/jobs", json={"kind": "master", "song": song}).json()["id"]
+    finish(app, job)
+    link = client.post("/api/v1/shares", json={"job": job}).json()["token"]
+    parts = [f"jobs/{job}/archive.zip", f"jobs/{job}/results/master.wav"]
+    paths = [*parts, *(f"shared/{link}/{part}" for part in parts), f"songs/{song}/audio"]
+    for path in paths:
+        whole, head = (client.request(method, f"/api/v1/{path}") for method in ("GET", "HEAD"))
+        assert (head.status_code, head.content) == (200, b""), path
+        for name in ("content-length", "etag", "content-disposition", "content-type"):
+            assert head.headers[name] == whole.headers[name], path
+        assert int(head.headers["content-length"]) == len(whole.content)
+    assert client.head(f"/api/v1/{paths[0]}", headers={"Range": "bytes=-9"}).status_code == 200, (
+        "RFC 9110, 14.2"
+    )
+
+
+def finish(app: FastAPI, job: str) -> None:
+    """End a job with a result, though nobody worked on it."""
+    house = app.state.house
+    (house.work.folder / job).mkdir()
+    (house.work.folder / job / "master.wav").write_bytes(job.encode())
+    song = house.work.get(LOCAL, job)["songs"][0]
+    result = {
+        "name": "master.wav",
+        "url": f"/api/v1/jobs/{job}/results/master.wav",
+        "role": "master",
+        "size_bytes": len(job),
+        "sha256": "ab" * 32,
+        "media_type": "audio/wav",
+        "song": song,
+    }
+    house.feed.change(job, {"state": "done", "results": [result]}, outcome="{}")
+
+
 def test_what_is_not_there_is_said(client: TestClient, app: FastAPI, song: str) -> None:
     job = client.post("/api/v1/jobs", json={"kind": "master", "song": song}).json()["id"]
     assert client.get(f"/api/v1/jobs/{job}/archive.zip").json()["code"] == "result_unknown"
@@ -91,14 +147,137 @@ def test_what_is_not_there_is_said(client: TestClient, app: FastAPI, song: str) 
     assert client.get(f"/api/v1/jobs/{'0' * 24}/archive.zip").json()["code"] == "job_unknown"
 
 
-def test_more_than_four_gigabytes(tmp_path: Path) -> None:
+@pytest.fixture
+def checksums(tmp_path: Path) -> Iterator[Checksums]:
+    made = Checksums(tmp_path / "cache")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def entries(tmp_path: Path) -> list[Entry]:
+    """Two files, of a step and a bit, and of nothing."""
+    paths = [tmp_path / "job" / name for name in ("one.wav", "two.wav")]
+    paths[0].parent.mkdir()
+    for path, content in zip(paths, (bytes(range(256)) * 2_100, b""), strict=True):
+        path.write_bytes(content)
+    return [Entry(path=path, name=f"Lied ü {path.name}", sha256="0") for path in paths]
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Bytes of each step that was read for a checksum alone."""
+    read: list[int] = []
+    original = service_checksums._step
+
+    def counting(file: BinaryIO, value: int) -> tuple[bool, int]:
+        before = file.tell()
+        found = original(file, value)
+        read.append(file.tell() - before)
+        return found
+
+    monkeypatch.setattr(service_checksums, "_step", counting)
+    return read
+
+
+def part(entries: list[Entry], checksums: Checksums, start: int, end: int | None = None) -> bytes:
+    """Some bytes of an archive."""
+
+    async def join() -> bytes:
+        archive = Archive(entries, checksums)
+        return b"".join([chunk async for chunk in archive.chunks(start, end or archive.size_bytes)])
+
+    return asyncio.run(join())
+
+
+def test_any_part_is_that_of_the_whole(entries: list[Entry], checksums: Checksums) -> None:
+    whole = part(entries, checksums, 0)
+    assert len(whole) == Archive(entries, checksums).size_bytes
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [entry.name for entry in entries]
+        assert archive.read(entries[0].name) == entries[0].path.read_bytes()
+    edges = [0, 1, 29, 60, 524_287, 524_288, 524_289, 537_600, *range(len(whole) - 320, len(whole), 7)]
+    for start in edges:
+        for end in (start + 1, start + 100, len(whole)):
+            assert part(entries, checksums, start, min(end, len(whole))) == whole[start:end], (start, end)
+
+
+def test_the_end_is_sent_without_reading_what_stands_before(
+    entries: list[Entry], checksums: Checksums, steps: list[int]
+) -> None:
+    whole = part(entries, checksums, 0)
+    assert sum(steps) == 0, "checksums are calculated in passing"
+    steps.clear()
+    assert part(entries, Checksums(checksums._folder), len(whole) - 1) == whole[-1:]
+    assert steps == [], "and known, also after a start"
+    entries[0].path.write_bytes(b"other")
+    other = part(entries, checksums, 0)
+    assert zipfile.ZipFile(io.BytesIO(other)).testzip() is None
+
+
+def test_a_checksum_nobody_knows_is_calculated_once(
+    entries: list[Entry], checksums: Checksums, steps: list[int]
+) -> None:
+    async def many() -> set[bytes]:
+        archive = Archive(entries, checksums)
+        last = archive.size_bytes - 1
+
+        async def one() -> bytes:
+            return b"".join([chunk async for chunk in archive.chunks(last, last + 1)])
+
+        return set(await asyncio.gather(*(one() for _ in range(45))))
+
+    assert asyncio.run(many()) == {b"\0"}
+    assert sum(steps) == entries[0].path.stat().st_size
+    assert max(steps) <= STEP_BYTES
+
+
+def test_whoever_goes_away_ends_it(tmp_path: Path, checksums: Checksums, steps: list[int]) -> None:
+    path = tmp_path / "long.wav"
+    with path.open("wb") as stream:
+        stream.truncate(2**32)
+    archive = Archive([Entry(path=path, name="long.wav", sha256="0")], checksums)
+
+    async def leave() -> int:
+        asking = asyncio.create_task(anext(archive.chunks(archive.size_bytes - 1, archive.size_bytes)))
+        while not steps:
+            await asyncio.sleep(0.001)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        await checksums.step(int)
+        return len(steps)
+
+    read = asyncio.run(leave())
+    assert len(steps) <= read + 1, "nothing goes on behind anybody's back"
+    assert sum(steps) < 2**32
+
+
+def test_a_file_that_becomes_shorter_ends_it(entries: list[Entry], checksums: Checksums) -> None:
+    async def cut() -> None:
+        archive = Archive(entries, checksums)
+        entries[0].path.write_bytes(b"short")
+        async for _ in archive.chunks(0, archive.size_bytes):
+            pass
+
+    with pytest.raises(OSError, match="shorter"):
+        asyncio.run(cut())
+
+
+def test_more_than_four_gigabytes(tmp_path: Path, checksums: Checksums) -> None:
     path = tmp_path / "long.wav"
     with path.open("wb") as stream:
         stream.truncate(5 * 2**30)  # nothing but a hole
-    archive = Archive([Entry(path=path, name="long.wav", sha256="0")])
-    assert archive.size_bytes > 5 * 2**30
-    head = b"".join(archive.chunks(0, 100))
-    assert head[38:40] == b"\1\0", "its header has the zip64 sizes"
+    asyncio.run(checksums.keep(path, 0x1234))
+    entries = [Entry(path=path, name=name, sha256="0") for name in ("long.wav", "again.wav")]
+    archive = Archive(entries, checksums)
+    assert archive.size_bytes > 10 * 2**30
+    assert part(entries, checksums, 0, 100)[38:40] == b"\1\0", "its header has the zip64 sizes"
+    directory = part(entries, checksums, archive.size_bytes - 400)
+    with zipfile.ZipFile(_Far(directory, archive.size_bytes)) as seen:
+        infos = seen.infolist()
+    assert [(info.file_size, info.CRC) for info in infos] == [(5 * 2**30, 0x1234)] * 2
+    assert infos[1].header_offset > 5 * 2**30
 
 
 @pytest.mark.parametrize(
@@ -122,6 +301,23 @@ def test_ranges(wanted: str, span: tuple[int, int]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("named", "status"),
+    [
+        ('"ten"', 304),
+        ('W/"ten"', 304),
+        ("*", 304),
+        ('"nine", W/"ten" ,"eleven"', 304),
+        ('"nine"', 200),
+        ("ten", 200),
+    ],
+)
+def test_what_is_known_is_not_sent_again(named: str, status: int) -> None:
+    answer = archive_answer(_asking(named, b"if-none-match"), _Ten(), "ten.zip")  # type: ignore[arg-type]
+    assert answer.status_code == status
+    assert answer.headers["etag"] == '"ten"'
+
+
 @pytest.mark.parametrize("wanted", ["bytes=10-", "bytes=-0", "bytes=99-100"])
 def test_a_range_behind_the_end(wanted: str) -> None:
     with pytest.raises(Problem) as caught:
@@ -129,9 +325,9 @@ def test_a_range_behind_the_end(wanted: str) -> None:
     assert (caught.value.status, caught.value.headers) == (416, {"Content-Range": "bytes */10"})
 
 
-def test_a_file_that_is_gone(tmp_path: Path) -> None:
+def test_a_file_that_is_gone(tmp_path: Path, checksums: Checksums) -> None:
     with pytest.raises(Problem) as caught:
-        Archive([Entry(path=tmp_path / "none", name="master.wav", sha256="0")])
+        Archive([Entry(path=tmp_path / "none", name="master.wav", sha256="0")], checksums)
     assert caught.value.code == "file_gone"
 
 
@@ -140,10 +336,34 @@ class _Ten:
 
     size_bytes, tag = 10, "ten"
 
-    def chunks(self, start: int, end: int) -> Iterator[bytes]:
+    async def chunks(self, start: int, end: int) -> AsyncIterator[bytes]:
         """Some of them."""
         yield b"0123456789"[start:end]
 
 
-def _asking(wanted: str) -> Request:
-    return Request({"type": "http", "headers": [(b"range", wanted.encode())]})
+class _Far(io.RawIOBase):
+    """The end of a file that is too long to be there."""
+
+    def __init__(self, end: bytes, size_bytes: int) -> None:
+        super().__init__()
+        self._end, self._size_bytes, self._at = end, size_bytes, 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = (0, self._at, self._size_bytes)[whence] + offset
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        first = self._at - (self._size_bytes - len(self._end))
+        found = self._end[first:] if size < 0 else self._end[first : first + size]
+        self._at += len(found)
+        return found
+
+
+def _asking(wanted: str, name: bytes = b"range") -> Request:
+    return Request({"type": "http", "method": "GET", "headers": [(name, wanted.encode())]})

@@ -30,6 +30,17 @@ _JOB = {
     ],
 }
 
+_SONG = {
+    "name": "song.wav",
+    "sha256": "0",
+    "size_bytes": 1,
+    "container": "wav",
+    "duration_s": 1.0,
+    "sample_rate_hz": 44_100,
+    "channels": 2,
+    "uploaded_at": "2026-01-01T00:00:00Z",
+}
+
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> list[float]:
@@ -155,6 +166,104 @@ def test_events_are_taken_up_again() -> None:
         states = [job.state for job in client.events("5f0c")]
     assert states == ["running", "done"]
     assert asked == [None, "4"]
+
+
+def told(state: str) -> str:
+    """An event of job "a"."""
+    return f'event: job\ndata: {{"id": "a", "kind": "master", "label": "x", "state": "{state}"}}\n\n'
+
+
+def test_a_stream_that_breaks_before_its_first_event_goes_on_where_it_began() -> None:
+    asked: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers.get("last-event-id"))
+        if len(asked) < 3:
+            return httpx.Response(200, stream=_Breaking(b"retry: 2000\nid: 6\n\n: ping\n\n"))
+        return httpx.Response(200, text="retry: 2000\nid: 6\n\nid: 7\n" + told("done"))
+
+    with desk(answer) as client:
+        assert next(client.changes()).state == "done"
+    assert asked == [None, "6", "6"]
+
+
+def test_an_event_that_did_not_arrive_whole_is_asked_for_again() -> None:
+    asked: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers.get("last-event-id"))
+        if len(asked) == 1:
+            return httpx.Response(200, stream=_Breaking(b"id: 6\n\nid: 7\nevent: job\n"))
+        return httpx.Response(200, text="id: 7\n" + told("done"))
+
+    with desk(answer) as client:
+        assert [job.state for job in client.events("5f0c")] == ["done"]
+    assert asked == [None, "6"]
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_events_wait_for_a_service_that_is_starting(status: int, impatient: list[float]) -> None:
+    answers = iter([status, status, 200])
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        now = next(answers)
+        if now == 200:
+            return httpx.Response(200, text="id: 7\n" + told("done"))
+        return httpx.Response(now, text="<html>not yet</html>", headers={"Retry-After": "3"})
+
+    with desk(answer) as client:
+        assert [job.state for job in client.events("5f0c")] == ["done"]
+    assert impatient == [3.0, 3.0]
+
+
+@pytest.mark.parametrize("status", [401, 404, 500])
+def test_events_that_are_refused_are_not_asked_for_again(status: int, impatient: list[float]) -> None:
+    refusing = desk(lambda _: httpx.Response(status, json={"detail": "no"}))
+    with refusing as client, pytest.raises(ServiceError, match="no"):
+        next(client.events("5f0c"))
+    assert impatient == []
+
+
+def test_a_service_that_stays_away_is_given_up(impatient: list[float]) -> None:
+    away = desk(lambda _: httpx.Response(502))
+    with away as client, pytest.raises(ServiceError, match="stays away") as caught:
+        next(client.events("5f0c"))
+    assert caught.value.code == "unreachable"
+    assert 30.0 < sum(impatient) < 120.0
+
+
+def test_a_download_waits_for_a_service_that_is_starting(tmp_path: Path, impatient: list[float]) -> None:
+    answers = iter([502, 503, 206])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("master.wav"):
+            return httpx.Response(200, json=_JOB)
+        now = next(answers)
+        return httpx.Response(now, content=_CONTENT if now == 206 else b"", headers={"Retry-After": "4"})
+
+    with desk(answer) as client:
+        (path,) = client.download("5f0c", tmp_path)
+    assert path.read_bytes() == _CONTENT
+    assert impatient == [4.0, 4.0]
+
+
+def test_a_file_is_sent_to_a_service_that_is_starting(tmp_path: Path, impatient: list[float]) -> None:
+    answers = iter([502, 429, 204])
+    (tmp_path / "song.wav").write_bytes(_CONTENT)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            return httpx.Response(201, headers={"Location": "/api/v1/uploads/1"})
+        if request.method == "HEAD":
+            return httpx.Response(200, headers={"Upload-Offset": "0"})
+        if request.method == "GET":
+            return httpx.Response(200, json={**_SONG, "id": request.url.path.rpartition("/")[2]})
+        assert request.read() == _CONTENT
+        return httpx.Response(next(answers), headers={"Tonmeister-Song": "5a", "Retry-After": "6"})
+
+    with desk(answer) as client:
+        assert client.upload(tmp_path / "song.wav").id == "5a"
+    assert impatient == [6.0, 6.0]
 
 
 def test_the_files_of_a_batch_do_not_overwrite_each_other(tmp_path: Path) -> None:

@@ -146,6 +146,7 @@ def test_nonsense_for_a_last_event_is_none_at_all(contract: Contract, last: str)
         assert told.status_code == 200
         lines = told.iter_lines()
         assert next(lines) == "retry: 2000"
+        assert next(lines) == "id: 0"
         assert next(line for line in lines if line.startswith("id: "))
 
 
@@ -159,7 +160,8 @@ def test_a_number_beyond_the_last_one_misses_nothing_new(contract: Contract) -> 
         assert next(lines) == "retry: 2000"
         song, job = contract.ids["song"], {"kind": "stems", "model": "draft"}
         assert client.post("/api/v1/jobs", json={**job, "song": song}).is_success
-        assert next(line for line in lines if line.startswith(("id: ", ": ping"))).startswith("id: ")
+        assert next(lines).startswith("id: "), "the last one there is"
+        assert next(line for line in lines if line.startswith(("data: ", ": ping"))).startswith("data: ")
 
 
 def test_too_long_a_number_is_refused(contract: Contract) -> None:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -166,16 +165,17 @@ def test_events_are_resumed_by_their_number(live: Live, desk: Tonmeister, song: 
     last = {"Last-Event-ID": str(numbers[-1] - 1)}
     with httpx.stream("GET", f"{live.url}/api/v1/jobs/{job.id}/events", headers=last, timeout=60.0) as stream:
         again = [line for line in stream.iter_lines() if line.startswith("id: ")]
-    assert again == [f"id: {numbers[-1]}"]
+    assert again == [f"id: {numbers[-1] - 1}", f"id: {numbers[-1]}"], "where it begins, and the one event"
 
 
 def test_all_events_come_by_one_stream(live: Live, desk: Tonmeister, song: Song) -> None:
     seen: set[str] = set()
-    done = threading.Event()
+    done, listening = threading.Event(), threading.Event()
 
     def listen() -> None:
         with httpx.stream("GET", f"{live.url}/api/v1/events", timeout=60.0) as stream:
             for line in stream.iter_lines():
+                listening.set()
                 if line.startswith("data: ") and json.loads(line[6:])["state"] == "done":
                     seen.add(json.loads(line[6:])["id"])
                     done.set()
@@ -183,7 +183,7 @@ def test_all_events_come_by_one_stream(live: Live, desk: Tonmeister, song: Song)
 
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
-    time.sleep(0.5)
+    assert listening.wait(60.0)
     job = desk.wait(desk.master(song, amount_percent=20.0), timeout_s=120.0)
     assert done.wait(30.0)
     assert seen == {job.id}

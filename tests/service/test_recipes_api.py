@@ -128,3 +128,14 @@ def test_adjusting_needs_one_recipe(client: TestClient) -> None:
     assert made["chain"]["steps"][-1]["side_gain_db"] == pytest.approx([-6.02, -6.02], abs=0.01)
     body = {"recipe": to_plain(RECIPE), "adjust": {"integrated_lufs": -10.0}}
     assert client.post("/api/v1/recipes/adjust", json=body).json()["code"] == "song_needed"
+
+
+def test_a_batch_has_no_recipe_of_its_own(client: TestClient, song: str) -> None:
+    batch = client.post("/api/v1/jobs", json={"kind": "batch", "songs": [song]}).json()["id"]
+    answers = [client.get(f"/api/v1/jobs/{batch}/{what}") for what in ("recipe", "gain-reduction")]
+    answers.append(client.post("/api/v1/recipes/adjust", json={"job": batch}))
+    answers.append(client.post("/api/v1/previews", json={"job": batch, "song": song, "duration_s": 0.5}))
+    for answer in answers:
+        said = answer.json()
+        assert (answer.status_code, said["code"], said["field"]) == (422, "batch_is_several", "job")
+        assert "one of its jobs" in said["detail"]

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,11 @@ from mastering.service import rooms as service_rooms
 from mastering.service.desk import Desk
 from mastering.service.models import Adjustment
 from mastering.service.problems import Problem
+from mastering.service.records import Records
+from mastering.service.room import Room
 from mastering.service.rooms import Audible, Rooms
+from mastering.service.settings import Settings
+from mastering.service.summed import summed_name
 from mastering.stemwise.provenance import separated_by
 from mastering.target import DeliverySpec, Recipe
 from stems.separate import Separator
@@ -71,7 +76,10 @@ def whole(file: Path, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture
 def rooms(tmp_path: Path) -> Iterator[Rooms]:
     desk = Desk()
-    yield Rooms(desk, tmp_path, lambda _: StemsOrder())
+    records = Records(tmp_path / "records.sqlite")
+    room = Room(records, tmp_path, Settings())
+    yield Rooms(desk, tmp_path / "cache", lambda _: StemsOrder(), room)
+    records.close()
     desk.stop()
 
 
@@ -94,7 +102,7 @@ def test_a_preview_is_that_stretch_of_the_whole(
     first, second = asyncio.run(stretches())
     assert np.array_equal(first, whole[:44_100])
     assert np.array_equal(second, whole[66_150 : 66_150 + 88_200])
-    assert [path.name.endswith(".summed.wav") for path in (tmp_path / "a").iterdir()] == [True]
+    assert [path.name.endswith(".summed.wav") for path in (tmp_path / "cache" / "a").iterdir()] == [True]
 
 
 def test_a_loudness_and_its_reduction_are_of_the_sum(rooms: Rooms, file: Path, recipe: Recipe) -> None:
@@ -145,7 +153,34 @@ def test_only_the_last_sums_of_a_song_are_kept(
             await rooms.preview(audible(file), other, Policy(), start_s=0.0, duration_s=0.5)
 
     asyncio.run(ask())
-    assert len(list((tmp_path / "a").iterdir())) == 3
+    assert len(list((tmp_path / "cache" / "a").iterdir())) == 3
+
+
+def test_the_sum_that_was_not_used_for_longest_goes(
+    rooms: Rooms, file: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_gain(gain_db: float) -> Recipe:
+        made_by = separated_by(Separator("draft").info)
+        stems = StemChains(separator=made_by, chains=(StemChain(stem="bass", gain_db=gain_db),))
+        return replace(recipe, stems=stems)
+
+    async def ask(*gains_db: float) -> None:
+        for gain_db in gains_db:
+            await rooms.preview(audible(file), with_gain(gain_db), Policy(), start_s=0.0, duration_s=0.5)
+
+    def there(gain_db: float) -> bool:
+        stems = with_gain(gain_db).stems
+        assert stems is not None
+        return (tmp_path / "cache" / "a" / summed_name(stems)).exists()
+
+    asyncio.run(ask(-1.0, -2.0, -3.0, -1.0))
+    asyncio.run(ask(-4.0))
+    assert [there(gain_db) for gain_db in (-1.0, -2.0, -3.0, -4.0)] == [True, False, True, True]
+    monkeypatch.setattr("mastering.service.room.shutil.disk_usage", lambda _: SimpleNamespace(free=10**6))
+    asyncio.run(ask(-4.0))
+    with pytest.raises(Problem) as caught:
+        asyncio.run(ask(-5.0))
+    assert (caught.value.status, caught.value.code) == (507, "disk_full")
 
 
 def test_stems_that_nothing_is_done_to_are_not_separated(rooms: Rooms, file: Path, recipe: Recipe) -> None:

@@ -16,6 +16,7 @@ from mastering.service.house import House
 from mastering.service.keys import Caller
 from mastering.service.problems import Problem
 from mastering.service.routes.jobs import JobPath
+from mastering.service.routes.results import song_name
 from mastering.service.routes.shares import Visiting
 
 __all__ = ["router"]
@@ -30,12 +31,14 @@ _MORE = {"stems": " stems", "remix": " remix"}
 router = APIRouter(prefix=API, tags=["results"])
 
 
+@router.head("/jobs/{job}/archive.zip", include_in_schema=False)
 @router.get("/jobs/{job}/archive.zip", response_class=Response, responses={**ARCHIVE, **problems(404, 416)})
 def archive(house: TheHouse, caller: Asking, request: Request, job: JobPath, role: Roles = None) -> Response:
     """A job's files as one zip, under their songs' names; of a batch those of all its songs."""
     return _answer(house, caller, request, job, role)
 
 
+@router.head("/shared/{token}/jobs/{job}/archive.zip", include_in_schema=False)
 @router.get(
     "/shared/{token}/jobs/{job}/archive.zip",
     response_class=Response,
@@ -59,14 +62,15 @@ def _answer(
         raise Problem(
             404, "result_unknown", "the job has no such files, or not yet", hint="Wait until it is done."
         )
-    songs = {song: _name(house, caller, song) for song in document["songs"]}
+    songs = {song: song_name(house, caller, song) for song in document["songs"]}
     titles = [songs.get(known["song"] or document["songs"][0], "") for _, known in found]
     names = file_names(zip(titles, (known["name"] for _, known in found), strict=True))
     entries = [
         Entry(path=house.work.folder / owner / known["name"], name=name, sha256=known["sha256"])
         for (owner, known), name in zip(found, names, strict=True)
     ]
-    return archive_answer(request, Archive(entries), _archive_name(document, list(songs.values())))
+    name = _archive_name(document, list(songs.values()))
+    return archive_answer(request, Archive(entries, house.checksums), name)
 
 
 def _results(
@@ -74,17 +78,11 @@ def _results(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Results, each with the job in whose folder it is."""
     for job in document["jobs"] or [document["id"]]:
-        for known in house.work.get(caller, job)["results"]:
-            if not roles or known["role"] in roles:
-                yield job, known
-
-
-def _name(house: House, caller: Caller, song: str) -> str:
-    """What a song's file is called; "" where the song is gone."""
-    try:
-        return house.songs.get(caller, song).name
-    except Problem:
-        return ""
+        try:
+            results = house.work.get(caller, job)["results"]
+        except Problem:  # one of a batch may be forgotten alone
+            continue
+        yield from ((job, known) for known in results if not roles or known["role"] in roles)
 
 
 def _archive_name(document: dict[str, Any], songs: Sequence[str]) -> str:

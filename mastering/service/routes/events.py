@@ -27,7 +27,8 @@ _LARGEST = 2**62
 _HEAVY = ("results", "checks", "summary", "notices")
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "`event: job`, whose data is a Job; its results come with its end.",
+        "description": "`event: job`, whose data is a Job; its results come with its end. It begins with an "
+        "`id` of its own, so that a stream which breaks before its first event is taken up where it began.",
         "content": {"text/event-stream": {"schema": {}}},
     }
 }
@@ -73,7 +74,7 @@ async def _lines(
     house: House, changed: asyncio.Event, seq: int, *, owner: str | None, job: str | None
 ) -> AsyncIterator[str]:
     try:
-        yield f"retry: {_RETRY_MS}\n\n"
+        yield f"retry: {_RETRY_MS}\nid: {seq}\n\n"  # a stream that breaks before its first event goes on here
         while not house.stopping.is_set():
             changed.clear()
             for number, document in await run_in_threadpool(house.feed.since, seq, owner=owner, job=job):

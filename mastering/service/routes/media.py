@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -17,7 +18,7 @@ from mastering.service.keys import Caller
 from mastering.service.recipes import recipe_of
 from mastering.service.rooms import Audible
 from mastering.service.routes.jobs import JobPath
-from mastering.service.routes.results import ResultName
+from mastering.service.routes.results import ResultName, recipe_of_job
 from mastering.service.routes.songs import SongPath
 from mastering.service.songs import Song
 
@@ -93,7 +94,7 @@ async def analyse_song(house: House, caller: Caller, song: str) -> dict[str, Any
 
 async def reduction_answer(house: House, caller: Caller, job: str, song: str | None) -> dict[str, Any]:
     """Curves of gain reduction of a job's song."""
-    recipe = recipe_of(await run_in_threadpool(house.work.recipe, caller, job, song))
+    recipe = recipe_of(await run_in_threadpool(recipe_of_job, house, caller, job, song))
     document = await run_in_threadpool(house.work.get, caller, job)
     heard = await run_in_threadpool(audible_song, house, caller, song or document["songs"][0])
     return await house.rooms.gain_reduction(heard, recipe, house.plugins.policy(), folder=job)
@@ -106,10 +107,27 @@ def audible_song(house: House, caller: Caller, song: str) -> Audible:
 
 def audible(house: House, song: Song) -> Audible:
     """A known song, to be heard."""
-    return Audible(path=house.songs.path(song), folder=song.id, name="song", tag=song.sha256)
+    return Audible(
+        path=house.songs.path(song),
+        folder=song.id,
+        name="song",
+        tag=song.sha256,
+        float_bytes=_float_bytes(song.duration_s, song.sample_rate_hz, song.channels),
+    )
 
 
 def audible_result(house: House, caller: Caller, job: str, name: str) -> Audible:
     """A result, to be heard."""
     path, known = house.work.result(caller, job, name)
-    return Audible(path=path, folder=path.parent.name, name=name, tag=known["sha256"])
+    return Audible(
+        path=path,
+        folder=path.parent.name,
+        name=name,
+        tag=known["sha256"],
+        float_bytes=_float_bytes(known.get("duration_s") or 0.0, known.get("sample_rate_hz") or 0, 2),
+    )
+
+
+def _float_bytes(duration_s: float, sample_rate_hz: int, channels: int) -> int:
+    """Size of music in 32-bit float."""
+    return 4 * channels * math.ceil(duration_s * sample_rate_hz)

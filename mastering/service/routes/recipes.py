@@ -21,6 +21,7 @@ from mastering.service.models import AdjustBody, DiffBody, PreviewBody, RecipeBo
 from mastering.service.problems import Problem
 from mastering.service.recipes import changes, recipe_of, sentences
 from mastering.service.routes.media import audible
+from mastering.service.routes.results import recipe_of_job
 from mastering.service.songs import Song
 from mastering.target import Recipe
 
@@ -110,7 +111,7 @@ async def _adjusted(
         )
     song_id = body.song
     if body.job is not None:
-        plain = await run_in_threadpool(house.work.recipe, caller, body.job, body.song)
+        plain = await run_in_threadpool(recipe_of_job, house, caller, body.job, body.song)
         document = await run_in_threadpool(house.work.get, caller, body.job)
         song_id = song_id or document["songs"][0]
     else:

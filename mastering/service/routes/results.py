@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from starlette.responses import HTMLResponse, Response
 
+from mastering.naming import file_names
 from mastering.service.access import Asking, TheHouse, problems
 from mastering.service.documents import API
 from mastering.service.files import FILE, file_answer
@@ -17,7 +18,7 @@ from mastering.service.keys import Caller
 from mastering.service.problems import Problem
 from mastering.service.routes.jobs import JobPath
 
-__all__ = ["ResultName", "router"]
+__all__ = ["ResultName", "recipe_of_job", "router", "song_name"]
 
 ResultName = Annotated[str, Path(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}$")]
 
@@ -28,6 +29,7 @@ _REPORT_POLICY = (
 router = APIRouter(prefix=f"{API}/jobs/{{job}}", tags=["results"])
 
 
+@router.head("/results/{name}", include_in_schema=False)
 @router.get("/results/{name}", response_class=Response, responses={**FILE, **problems(404, 416)})
 def result(
     house: TheHouse, caller: Asking, job: JobPath, name: ResultName, inline: Annotated[bool, Query()] = False
@@ -52,10 +54,18 @@ def result_answer(house: House, caller: Caller, job: str, name: str, *, inline: 
 
 def shown_name(house: House, caller: Caller, job: str, known: dict[str, Any]) -> str:
     """What a file is called on the disk of whoever saves it: by the song's name."""
-    document = house.work.get(caller, job)
-    song = known.get("song") or (document["songs"][0] if document["songs"] else None)
-    title = house.feed.title(song) if song is not None else None
-    return known["name"] if title is None else f"{title}.{known['name']}"
+    song = known.get("song") or next(iter(house.work.get(caller, job)["songs"]), None)
+    title = song_name(house, caller, song) if song is not None else ""
+    (name,) = file_names([(title, known["name"])])
+    return name
+
+
+def song_name(house: House, caller: Caller, song: str) -> str:
+    """What a song's file is called; "" where the song is gone."""
+    try:
+        return house.songs.get(caller, song).name
+    except Problem:
+        return ""
 
 
 @router.get("/report", responses=problems(404))
@@ -78,7 +88,24 @@ def report_page(house: TheHouse, caller: Asking, job: JobPath) -> Response:
 @router.get("/recipe", responses=problems(404))
 def recipe(house: TheHouse, caller: Asking, job: JobPath) -> dict[str, Any]:
     """The recipe that repeats the job."""
-    return house.work.recipe(caller, job)
+    return recipe_of_job(house, caller, job)
+
+
+def recipe_of_job(house: House, caller: Caller, job: str, song: str | None = None) -> dict[str, Any]:
+    """The recipe of a job; of an album that of one song.
+
+    Raises:
+        Problem: there is none, or not one only: a batch has one for each of its jobs.
+    """
+    if house.work.row(caller, job)["kind"] == "batch":
+        raise Problem(
+            422,
+            "batch_is_several",
+            "a batch is several; name one of its jobs",
+            hint="Its document lists them as `jobs`.",
+            field="job",
+        )
+    return house.work.recipe(caller, job, song)
 
 
 def _first(house: House, caller: Caller, job: str, role: str) -> str:

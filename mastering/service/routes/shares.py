@@ -121,6 +121,7 @@ async def gain_reduction(
     return await media.reduction_answer(house, guest.host, job, song)
 
 
+@router.head(f"{_SHARED}/jobs/{{job}}/results/{{name}}", include_in_schema=False)
 @router.get(
     f"{_SHARED}/jobs/{{job}}/results/{{name}}",
     response_class=Response,

@@ -43,6 +43,7 @@ def remove(house: TheHouse, caller: Asking, song: SongPath) -> Response:
     return Response(status_code=204)
 
 
+@router.head("/{song}/audio", include_in_schema=False)
 @router.get("/{song}/audio", response_class=Response, responses={**FILE, **problems(404, 416)})
 def audio(house: TheHouse, caller: Asking, song: SongPath) -> Response:
     """The file, as it was uploaded."""

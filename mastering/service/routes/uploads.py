@@ -69,7 +69,7 @@ def options(house: TheHouse) -> Response:
     response_class=Response,
     responses={
         201: {"description": "Announced; what came along is kept.", "headers": {**_OFFSET, **_SONG}},
-        **problems(408, 411, 412, 413, 415, 423, 460, 507),
+        **problems(408, 411, 412, 413, 415, 423, 460),
     },
     openapi_extra=_BODY,
 )
@@ -113,7 +113,7 @@ def look(house: TheHouse, caller: Asking, upload: UploadId, tus_resumable: Versi
     status_code=204,
     responses={
         204: {"description": "Kept.", "headers": {**_OFFSET, **_SONG}},
-        **problems(404, 408, 409, 412, 413, 415, 423, 460, 507),
+        **problems(404, 408, 409, 412, 413, 415, 423, 460),
     },
     openapi_extra=_BODY,
 )

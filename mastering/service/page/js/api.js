@@ -68,7 +68,17 @@ async function read(response) {
 
 async function json(path, options) {
   const response = await request(path, options);
-  return response.status === 204 ? null : response.json();
+  return response.status === 204 ? null : response.json().catch(broken);
+}
+
+/** The bytes of an answer. */
+export const bytesOf = (response) => response.arrayBuffer().catch(broken);
+
+/** An answer that began and did not end: the server went away meanwhile. */
+function broken(error) {
+  if (!(error instanceof TypeError)) throw error;
+  contact(false);
+  throw away();
 }
 
 const body = (method, value, headers = {}) => ({

@@ -15,6 +15,8 @@ import { takeAway } from "./takeaway.js";
 import { told } from "./intake.js";
 import { verdict } from "./verdict.js";
 
+const AGAIN_MS = 2000;
+
 /** Shows a job in `main`; `song` picks one of an album or a batch. Returns what ends it. */
 export async function showDesk(main, about, { id, song }) {
   const asked = await get(`/jobs/${id}`);
@@ -97,12 +99,7 @@ function showProgress(main, about, { job, batch, song }) {
   function update(now) {
     if (now.state === "done") {
       stop();
-      showDesk(main, about, { id: (batch ?? job).id, song }).then((close) => {
-        if (left) return close();
-        end = close;
-        return arrive(main);
-      });
-      return;
+      return void openDesk();
     }
     bar.value = now.share ?? 0;
     wave.set(now.share ?? 0);
@@ -112,6 +109,19 @@ function showProgress(main, about, { job, batch, song }) {
     if (state === now.state) return;
     state = now.state;
     fill(tools, actions(now));
+  }
+
+  async function openDesk() {
+    try {
+      const close = await showDesk(main, about, { id: (batch ?? job).id, song });
+      if (left) return close();
+      end = close;
+      arrive(main);
+    } catch (problem) {
+      if (left) return;
+      stage.replaceChildren(told(problem));
+      if (problem.code === "offline") setTimeout(() => left || openDesk(), AGAIN_MS);
+    }
   }
 
   function actions(now) {

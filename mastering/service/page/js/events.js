@@ -50,16 +50,16 @@ async function look() {
 function listen() {
   source?.close();
   clearTimeout(retry);
-  let broken = false;
+  let behind = true; // what changed since the last look, before the stream was open, nobody tells
   source = new EventSource(`${BASE}/events`);
   source.addEventListener("job", (event) => learn(JSON.parse(event.data)));
   source.onopen = () => {
     contact(true);
-    if (broken) look().catch(() => {});
-    broken = false;
+    if (behind) look().catch(() => {});
+    behind = false;
   };
   source.onerror = () => {
-    broken = true;
+    behind = true;
     contact(false);
     // The browser takes up a broken stream by itself; one that was refused has to be asked for again.
     if (source.readyState === EventSource.CLOSED) retry = setTimeout(recover, 2000);

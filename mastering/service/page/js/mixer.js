@@ -1,6 +1,6 @@
 // The stem mixer: solo, mute, gain and pan, live in the browser, by the same law as the rendered remix.
 
-import { BASE, createJob } from "./api.js";
+import { createJob, get } from "./api.js";
 import { announce, h, say } from "./dom.js";
 import { learn, onJob } from "./events.js";
 import { clock, number } from "./format.js";
@@ -81,22 +81,25 @@ export function mixer({ job, song, parts, before }) {
       });
       learn(waiting);
       say(told, "Rendering the remix …");
-      if (waiting.state === "done") finished(waiting);
+      if (waiting.state === "done") await finished(waiting);
     } catch (problem) {
-      say(told, `${problem.message} ${problem.hint ?? ""}`);
+      fail(problem);
     }
     save.disabled = false;
   }
 
+  const fail = (problem) => say(told, `${problem.message} ${problem.hint ?? ""}`);
+
   const end = onJob(
-    (news) => news && news.id === waiting?.id && news.state !== waiting.state && finished(news),
+    (news) =>
+      news && news.id === waiting?.id && news.state !== waiting.state && finished(news).catch(fail),
   );
 
   async function finished(news) {
     waiting = news;
     if (news.state === "failed") return say(told, news.error.message);
     if (news.state !== "done") return undefined;
-    const { results } = news.results?.length ? news : await (await fetch(`${BASE}/jobs/${news.id}`)).json();
+    const { results } = news.results?.length ? news : await get(`/jobs/${news.id}`);
     const mix = results.find((one) => one.role === "mix");
     told.replaceChildren(
       "The remix is there. ",

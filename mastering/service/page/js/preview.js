@@ -1,6 +1,6 @@
 // A master with other settings, rendered by the server piece by piece as the playhead gets there.
 
-import { postForBytes } from "./api.js";
+import { bytesOf, postForBytes } from "./api.js";
 import { integrated } from "./loudness.js";
 import { PIECE_S } from "./pieces.js";
 
@@ -32,7 +32,7 @@ export class PreviewPieces {
     if (duration_s <= 0) return null;
     const { job, song, adjust } = this;
     const response = await this.rendered({ job, song, adjust, start_s, duration_s });
-    return this.decoder.decodeAudioData(await response.arrayBuffer());
+    return this.decoder.decodeAudioData(await bytesOf(response));
   }
 
   /** Where the job has changed single stems, the first piece waits until they are there again. */

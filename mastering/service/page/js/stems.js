@@ -32,13 +32,15 @@ export function stemsDesk({ about, song, before = () => {} }) {
     if (!closed) update(best ? await get(`/jobs/${best.id}`) : null);
   }
 
+  const fail = (problem) => fill(inside, told(problem));
+
   function update(job) {
     const before = shown?.state;
     shown = job;
     if (!job || ["failed", "cancelled"].includes(job.state)) return offer(job);
     if (job.state !== "done") return progress(job);
     if (before === "done") return undefined;
-    return job.results?.length ? open(job) : void get(`/jobs/${job.id}`).then(open);
+    return job.results?.length ? open(job) : void get(`/jobs/${job.id}`).then(open).catch(fail);
   }
 
   function offer(job) {
@@ -93,7 +95,7 @@ export function stemsDesk({ about, song, before = () => {} }) {
         type: "button",
         class: "quiet",
         text: "Cancel",
-        on: { click: () => post(`/jobs/${job.id}/cancel`).then(learn) },
+        on: { click: () => post(`/jobs/${job.id}/cancel`).then(learn).catch(fail) },
       });
       fill(
         inside,
@@ -146,7 +148,7 @@ export function stemsDesk({ about, song, before = () => {} }) {
     );
   }
 
-  look().catch((problem) => fill(inside, told(problem)));
+  look().catch(fail);
   return { element, close: () => ((closed = true), end(), close()) };
 }
 

@@ -145,12 +145,14 @@ function formats({ job, material, about }) {
       };
       waiting = await createJob({ kind: "apply", song: material.song.id, recipe, delivery });
       learn(waiting);
-      if (waiting.state === "done") finished(waiting);
+      if (waiting.state === "done") await finished(waiting);
       else say(told, `Writing ${LABELS[container.value]} …`);
     } catch (problem) {
-      say(told, `${problem.message} ${problem.hint ?? ""}`);
+      fail(problem);
     }
   }
+
+  const fail = (problem) => say(told, `${problem.message} ${problem.hint ?? ""}`);
 
   async function finished(news) {
     const { results } = news.results?.length ? news : await get(`/jobs/${news.id}`);
@@ -167,7 +169,7 @@ function formats({ job, material, about }) {
 
   onJob((news) => {
     if (!news || news.id !== waiting?.id || !told.isConnected) return;
-    if (news.state === "done" && waiting.state !== "done") finished((waiting = news));
+    if (news.state === "done" && waiting.state !== "done") finished((waiting = news)).catch(fail);
     if (news.state === "failed") say(told, news.error.message);
   });
   depths();
@@ -214,11 +216,11 @@ function sharing(job) {
       class: "quiet",
       text: "End the link",
       on: {
-        click: async () => (
-          await remove(`/shares/${url.split("/").pop()}`),
-          say(told, "The link has ended."),
-          begin.focus()
-        ),
+        click: () =>
+          remove(`/shares/${url.split("/").pop()}`).then(
+            () => (say(told, "The link has ended."), begin.focus()),
+            (problem) => say(told, `${problem.message} ${problem.hint ?? ""}`),
+          ),
       },
     });
     fill(

@@ -1,6 +1,6 @@
 // WAV files read by pieces: the header once, then whole seconds by byte range.
 
-import { Problem, request } from "./api.js";
+import { Problem, bytesOf, request } from "./api.js";
 
 const HEADER_BYTES = 65536;
 
@@ -88,7 +88,7 @@ export class RemoteWav {
 
   async range(from, to, signal) {
     const response = await request(this.path, { headers: { Range: `bytes=${from}-${to - 1}` }, signal });
-    const buffer = await response.arrayBuffer();
+    const buffer = await bytesOf(response);
     return response.status === 206 ? buffer : buffer.slice(from, to);
   }
 }
