@@ -19,10 +19,13 @@ _SONG_S = 60.0
 _FAR = """
 ([share, hz]) => {
   const canvas = document.querySelector(".lane.spectrogram");
-  if (!canvas.clientWidth) return 0;
+  if (!canvas?.clientWidth) return 0;
   const { width, height } = canvas;
   const y = height - (Math.log(hz / 30) / Math.log(20000 / 30)) * height;
-  const shown = canvas.getContext("2d").getImageData(Math.round(share * (width - 1)), Math.round(y), 1, 1).data;
+  const point = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  point.drawImage(canvas, Math.round(share * (width - 1)), Math.round(y), 1, 1, 0, 0, 1, 1);
+  const shown = point.getImageData(0, 0, 1, 1).data;
+  if (!shown[3]) return 0;
   const lane = getComputedStyle(document.documentElement).getPropertyValue("--lane").trim();
   const ground = [1, 3, 5].map((at) => parseInt(lane.slice(at, at + 2), 16));
   return Math.hypot(...ground.map((value, part) => value - shown[part]));
@@ -72,7 +75,7 @@ def test_tones_are_drawn_where_they_are_and_no_music_is_read_for_them(
     page = desk.page
     page.wait_for_selector("h1")
     pieces: list[int] = []
-    page.on("response", lambda one: "/listen" in one.url and pieces.append(one.status))
+    page.on("response", lambda one: one.url.endswith("/listen") and pieces.append(one.status))
     pictures = asked(page)
     page.goto(f"{server.url}/#/job/{toned}")
     desk.wait_for_desk()
@@ -117,11 +120,11 @@ def test_from_nearer_it_is_finer_until_there_is_nothing_finer(
     wait_for(page, 0.75, 5_000.0)
     pictures = asked(page)
     with page.expect_response(re.compile(r"/spectrogram\?columns=8192")):
-        for _ in range(4):
+        for _ in range(2):
             page.keyboard.press("+")
     wait_for(page, 0.25, 1_000.0)
     wait_for(page, 0.75, 5_000.0, drawn=False)  # it begins at the playhead, which is at the start
-    for _ in range(3):
+    for _ in range(5):
         page.keyboard.press("+")
     page.wait_for_timeout(200)
     assert len(pictures) == 1
