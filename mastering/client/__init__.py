@@ -16,6 +16,7 @@ transport  requests, and errors as ServiceError
 sending    uploads that go on where they were cut off
 downloads  results that go on where they were cut off
 streams    events
+spectrograms    levels as bytes, and what they mean
 songs, orders, jobs, recipes, plugins, shares    the methods, by what they are about
 client     Tonmeister: all of them
 """

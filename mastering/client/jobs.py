@@ -9,6 +9,7 @@ from typing import Any
 
 from mastering.client.answers import Analysis, GainReduction, Peaks
 from mastering.client.downloads import fetch
+from mastering.client.spectrograms import Spectrogram, spectrogram_of
 from mastering.client.streams import heard
 from mastering.client.transport import API, Calls
 from mastering.client.values import (
@@ -97,6 +98,11 @@ class JobCalls(Calls):
         """A result's waveform in at most so many steps."""
         found: Peaks = self._transport.ask("GET", f"{result.url}/peaks", params={"points": points}).json()
         return found
+
+    def result_spectrogram(self, result: Result, *, columns: int = 2_048) -> Spectrogram:
+        """A result's levels over time and frequency in at most so many columns."""
+        path = f"{result.url}/spectrogram"
+        return spectrogram_of(self._transport.ask("GET", path, params={"columns": columns}))
 
     def result_analysis(self, result: Result) -> Analysis:
         """A result's measurements, and curves for plots."""

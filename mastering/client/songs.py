@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mastering.client.answers import Analysis, Peaks
 from mastering.client.sending import Sending
+from mastering.client.spectrograms import Spectrogram, spectrogram_of
 from mastering.client.transport import API, Calls
 from mastering.client.values import Song, SongLike, id_of, read
 
@@ -52,3 +53,8 @@ class SongCalls(Calls):
         asked = {"points": points}
         found: Peaks = self._transport.json("GET", f"/songs/{id_of(song)}/peaks", params=asked)
         return found
+
+    def spectrogram(self, song: SongLike, *, columns: int = 2_048) -> Spectrogram:
+        """A song's levels over time and frequency in at most so many columns."""
+        path = f"{API}/songs/{id_of(song)}/spectrogram"
+        return spectrogram_of(self._transport.ask("GET", path, params={"columns": columns}))

@@ -21,7 +21,7 @@ __all__ = ["POLICY", "Guards"]
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; media-src 'self' blob:; worker-src 'self'; manifest-src 'self'; "
+    "connect-src 'self'; media-src 'self' blob:; manifest-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """Nothing but the service's own files; reports, which are whole pages, bring a policy of their own."""

@@ -20,6 +20,7 @@ from typing import Any
 from mastering.chain import Limiter, SeparatedBy
 from mastering.codec import from_plain, to_plain
 from mastering.host.plugins.policy import Policy
+from mastering.measure.spectrogram import Spectrogram
 from mastering.service import listening
 from mastering.service.adjust import adjusted, with_limiter
 from mastering.service.desk import Desk
@@ -29,6 +30,7 @@ from mastering.service.models import Adjustment
 from mastering.service.ports import Separators
 from mastering.service.problems import Problem
 from mastering.service.room import Room
+from mastering.service.spectrograms import read_spectrogram, write_spectrogram
 from mastering.service.summed import SUMMED, summed_name, write_summed
 from mastering.service.wave import is_playable
 from mastering.target import Recipe
@@ -82,6 +84,11 @@ class Rooms:
         """Lowest and highest samples of so many steps."""
         path = await self._kept(audible, "peaks", listening.write_peaks)
         return await asyncio.to_thread(listening.read_peaks, path, points)
+
+    async def spectrogram(self, audible: Audible, columns: int) -> Spectrogram:
+        """Levels over time and frequency in so many columns."""
+        path = await self._kept(audible, "spectrogram", write_spectrogram)
+        return await asyncio.to_thread(read_spectrogram, path, columns)
 
     async def analysis(self, audible: Audible) -> dict[str, Any]:
         """Measurements."""

@@ -194,7 +194,8 @@ def test_what_one_key_has_made_does_not_exist_for_another(make_app: Callable[...
     song = upload(ann, wav.read_bytes()).headers["tonmeister-song"]
     job = ann.post("/api/v1/jobs", json={"kind": "master", "song": song}).json()["id"]
     unknown = "0" * 24
-    own = [f"songs/{song}{more}" for more in ("", "/audio", "/peaks", "/listen", "/analysis")]
+    of_a_song = ("", "/audio", "/peaks", "/spectrogram", "/listen", "/analysis")
+    own = [f"songs/{song}{more}" for more in of_a_song]
     own += [f"jobs/{job}{more}" for more in ("", "/events", "/report", "/recipe", "/results/master.wav")]
     for path in own:
         answer = ben.get(f"/api/v1/{path}")

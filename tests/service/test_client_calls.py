@@ -72,6 +72,10 @@ def test_a_song_is_seen(desk: Tonmeister, songs: list[Song]) -> None:
     assert {song.id for song in desk.songs()} >= {song.id for song in songs}
     peaks = desk.peaks(songs[0], points=10)
     assert [len(channel) for channel in peaks["channels"]] == [20, 20]
+    levels = desk.spectrogram(songs[0], columns=30)
+    assert (levels.rows, levels.columns, len(levels.levels)) == (96, 30, 96 * 30)
+    assert (levels.lowest_hz, levels.highest_hz, levels.duration_s) == (30.0, 20_000.0, 1.0)
+    assert levels.floor_db < levels.ceiling_db < 0.0
     analysis = desk.analysis(songs[0])
     assert len(analysis["spectrum"]["mid_db"]) == len(analysis["spectrum"]["frequencies_hz"])
     assert analysis["short_term"]["first_s"] == 3.0
@@ -85,6 +89,7 @@ def test_what_a_job_has_written_is_seen_and_shared(desk: Tonmeister, songs: list
     assert all(check["passed"] for check in job.checks if check["name"] == "true_peak_dbtp")
     master = job.results[0]
     assert len(desk.result_peaks(master, points=5)["channels"][0]) == 10
+    assert desk.result_spectrogram(master, columns=5).columns == 5
     assert desk.result_analysis(master)["true_peak_dbtp"] == job.summary["after"]["true_peak_dbtp"]
     assert max(desk.gain_reduction(job, song=songs[0])["limiter_db"]) <= 0.0
     link = desk.share(job)

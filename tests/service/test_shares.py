@@ -56,6 +56,8 @@ def test_a_link_shows_its_job(client: TestClient, link: str, job: str, song: str
     assert client.get(url, headers={"Range": "bytes=0-3"}).content == b"RIFF"
     assert client.get(f"{url}/listen").status_code == 200
     assert client.get(f"{link}/songs/{song}/listen").status_code == 200
+    for seen in (url, f"{link}/songs/{song}"):
+        assert client.get(f"{seen}/spectrogram", params={"columns": 9}).headers["tonmeister-columns"] == "9"
     assert client.get(f"{link}/songs/{song}").json()["id"] == song
     assert client.get(f"{link}/jobs/{job}/report").status_code == 200
 
@@ -63,6 +65,7 @@ def test_a_link_shows_its_job(client: TestClient, link: str, job: str, song: str
 def test_a_link_shows_nothing_else(client: TestClient, app: FastAPI, link: str, job: str, song: str) -> None:
     other = client.post("/api/v1/jobs", json={"kind": "master", "song": song, "style": "warm"}).json()["id"]
     hidden = [f"jobs/{other}", f"jobs/{other}/report", f"songs/{'0' * 24}", f"songs/{song}/audio"]
+    hidden += [f"songs/{'0' * 24}/spectrogram", f"jobs/{other}/results/master.wav/spectrogram"]
     for path in (*hidden, "jobs", "songs", "events"):
         assert client.get(f"{link}/{path}").status_code == 404
     changes = [("DELETE", f"jobs/{job}"), ("POST", f"jobs/{job}/cancel"), ("POST", f"jobs/{job}/retry")]

@@ -13,6 +13,7 @@ from mastering.service.routes import (
     results,
     shares,
     songs,
+    spectrograms,
     uploads,
 )
 
@@ -27,6 +28,7 @@ ROUTERS = (
     results.router,
     archives.router,
     media.router,
+    spectrograms.router,
     recipes.router,
     plugins.router,
     shares.router,

@@ -5,7 +5,7 @@ import { Problem, bytesOf, request } from "./api.js";
 const HEADER_BYTES = 65536;
 
 /** What a WAV's header says: the fmt chunk itself, rate, bytes of a frame, and where the samples lie. */
-export function parseHeader(buffer) {
+function parseHeader(buffer) {
   const view = new DataView(buffer);
   const tag = (at) => String.fromCharCode(...new Uint8Array(buffer, at, 4));
   if (buffer.byteLength < 12 || !["RIFF", "RF64"].includes(tag(0)) || tag(8) !== "WAVE") throw unreadable();
