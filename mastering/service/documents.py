@@ -324,6 +324,7 @@ def joined(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         else None,
         "attempts": max((document["attempts"] for document in documents), default=0),
         "error": next((document["error"] for document in documents if document["error"]), None),
+        "jobs": [document["id"] for document in documents],
         "parts": [{name: document[name] for name in _PART} for document in documents],
         "results": [result for document in documents for result in document["results"]],
         "checks": [check for document in documents for check in document["checks"]],

@@ -143,18 +143,13 @@ class Feed:
         row = self._records.one("SELECT seq FROM counter")
         return int(row["seq"]) if row is not None else 0
 
-    def title(self, song: str) -> str | None:
-        """What a song is called, without its suffix."""
-        row = self._records.one("SELECT name FROM songs WHERE id = ?", song)
-        return None if row is None else Path(row["name"]).stem
-
     def names(self, document: Mapping[str, Any]) -> Names:
         """The names by which people know a job's files."""
         ids = [*document["songs"], *document["references"]]
         marks = ", ".join("?" * len(ids))
         rows = self._records.all(f"SELECT file, name FROM songs WHERE id IN ({marks})", *ids)
         known = {row["file"]: row["name"] for row in rows}
-        return Names(known, [self._songs, self._results / document["id"]])
+        return Names(known, [self._songs, self._results / document["id"], self._songs.parent])
 
     def change(
         self, job: str, fields: Mapping[str, Any], *, outcome: str | None = None, only_unqueued: bool = False
@@ -189,6 +184,16 @@ class Feed:
                 self._write_with_batch(connection, row, _QUEUED)
         self._tell_of(row)
         return row is not None
+
+    def remove(self, job: str) -> None:
+        """Forget a job; its batch, if it is of one, is what is left."""
+        with self._records.write() as connection:
+            row = connection.execute(f"{_ROW} WHERE id = ?", (job,)).fetchone()
+            connection.execute("DELETE FROM jobs WHERE id = ?", (job,))
+            if row is not None and row["parent"] is not None:
+                self._write_batch(connection, row["parent"])
+        if row is not None and row["parent"] is not None:
+            self.tell(row["owner"], row["parent"])
 
     def _write_with_batch(
         self,

@@ -199,8 +199,7 @@ class Work:
 
     def forget(self, job: str, core: str | None) -> None:
         """Forget a job, with its files; what remains of one that is interrupted here goes at `sweep`."""
-        with self._records.write() as connection:
-            connection.execute("DELETE FROM jobs WHERE id = ?", (job,))
+        self._feed.remove(job)
         if core is not None:
             self._jobs.forget(core)
         shutil.rmtree(self.folder / job, ignore_errors=True)

@@ -99,6 +99,20 @@ def test_a_batch_whose_jobs_are_gone_ends(house: House, tmp_path: Path) -> None:
     assert row(house, batch)["state"] == "done"
 
 
+def test_a_batch_is_what_is_left_of_it(house: House, tmp_path: Path) -> None:
+    batch = ask(house, "", kind="batch", songs=uploaded(house, tmp_path, 2))
+    first, second = batch["jobs"]
+    end(house, first, "2026-01-01T00:00:01.000Z", "failed")
+    end(house, second, "2026-01-01T00:00:02.000Z", "done")
+    assert house.client.delete(f"/api/v1/jobs/{first}").status_code == 204  # type: ignore[attr-defined]
+    left = house.client.get(f"/api/v1/jobs/{batch['id']}").json()  # type: ignore[attr-defined]
+    assert (left["jobs"], [part["id"] for part in left["parts"]], left["state"]) == (
+        [second],
+        [second],
+        "done",
+    )
+
+
 def test_a_batch_ends_in_the_transaction_of_its_last_job(house: House, tmp_path: Path) -> None:
     batch = ask(house, "", kind="batch", songs=uploaded(house, tmp_path, 2), webhook=_NOBODY)
     end(house, batch["jobs"][0], "2026-01-01T00:00:01.000Z", "done")
