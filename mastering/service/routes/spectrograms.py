@@ -117,9 +117,7 @@ async def _answer(house: House, request: Request, audible: Audible, columns: int
     if "gzip" in request.headers.get("accept-encoding", ""):
         content = await run_in_threadpool(gzip.compress, content, 6, mtime=0)
         headers["Content-Encoding"] = "gzip"
-    return Response(
-        content, headers={**headers, **_described(found)}, media_type="application/octet-stream"
-    )
+    return Response(content, headers={**headers, **_described(found)}, media_type="application/octet-stream")
 
 
 def _described(found: Spectrogram) -> dict[str, str]:
