@@ -1,8 +1,8 @@
 """What takes more than a moment of arithmetic, in processes of its own: the server only waits for it.
 
-One process listens (peaks, analyses, copies that browsers play, curves), one renders previews and keeps the
-songs it has decoded, one takes songs apart for them. Each is killed when it takes too long, and a new one
-takes its place.
+One process listens (peaks, spectrograms, analyses, copies that browsers play, curves), one renders previews
+and keeps the songs it has decoded, one takes songs apart for them. Each is killed when it takes too long, and
+a new one takes its place.
 """
 
 from __future__ import annotations

@@ -113,7 +113,8 @@ def test_no_serious_violation_in_rare_states(
     page.route("**/api/v1/plugins", lambda route: route.fulfill(json=_LISTED))
     page.route("**/api/v1/plugins/Squash", lambda route: route.fulfill(json=_SQUASH))
     page.route("**/api/v1/previews", lambda route: route.abort())
-    page.goto(f"{server.url}/#/job/{rare['job']}")
+    with page.expect_response("**/spectrogram?*"):  # an answer later on would say that the server is there
+        page.goto(f"{server.url}/#/job/{rare['job']}")
     page.locator(".strip").first.wait_for()
     page.locator("summary", has_text="The whole chain").click()
     page.get_by_text("Which plug-ins may be used").click()

@@ -1,4 +1,4 @@
-"""The spectrogram lane: what is drawn is what sounds, asked for as it is seen, and the music stays on the server."""
+"""The spectrogram lane: what is drawn is what sounds, asked for as it is seen; no music is read for it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _FAR = """
 
 @pytest.fixture(scope="module")
 def toned(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A job that mastered a minute of music to another piece: 1 kHz, then 5 kHz; the other is 300 Hz of 10 s."""
+    """A job that mastered a minute, of 1 kHz and then of 5 kHz, to a reference: ten seconds of 300 Hz."""
     folder = tmp_path_factory.mktemp("toned")
     time = np.arange(round(_SONG_S * RATE)) / RATE
     tone = 0.2 * np.sin(2 * np.pi * np.where(time < _SONG_S / 2, 1_000.0, 5_000.0) * time)
