@@ -50,11 +50,12 @@ def _db(picture: Spectrogram) -> np.ndarray:
     return FLOOR_DB + STEP_DB * picture.levels[::-1].astype(float) - slope_db[:, np.newaxis]
 
 
-@pytest.mark.parametrize("sample_rate", RATES)
-@pytest.mark.parametrize("frequency_hz", [110.0, 440.0, 1_000.0, 3_000.0, 9_000.0])
+_FREQUENCIES_HZ = (110.0, 440.0, 1_000.0, 3_000.0, 9_000.0)
+_SINES = [(hz, rate) for hz in _FREQUENCIES_HZ for rate in RATES if hz < rate / 2]
+
+
+@pytest.mark.parametrize(("frequency_hz", "sample_rate"), _SINES)
 def test_a_sine_is_in_its_row_at_its_level(frequency_hz: float, sample_rate: int) -> None:
-    if frequency_hz > sample_rate / 2:
-        pytest.skip("above half of this rate")
     level_db = -40.0
     picture = spectrogram(_audio(10 ** (level_db / 20) * _sine(frequency_hz, 1.0, sample_rate), sample_rate))
     assert picture.highest_hz == min(20_000, sample_rate / 2)
