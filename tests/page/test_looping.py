@@ -15,6 +15,9 @@ from tests.page.music import RATE
 from tests.page.server import Server
 
 _SONG_S = 12.0
+_TAKES = 3
+"""A machine that is busy for a moment drops samples, which is not the loop's doing."""
+
 _FADE_S = 0.01
 
 
@@ -49,6 +52,22 @@ def looped(music: Samples, first: int, last: int, fade: int) -> Samples:
     return np.concatenate([around, around, around], axis=1)
 
 
+def loop_error(
+    heard: Samples, music: Samples, place: int, drawn: tuple[int, ...], fade: int
+) -> tuple[float, tuple[int, int]]:
+    """How far what is heard from a frame of the music on is from a loop, and its edges, a frame off at most."""
+
+    def error(edges: tuple[int, int]) -> float:
+        expected = looped(music, *edges, fade)[:, place - edges[0] :]
+        frames = min(heard.shape[1], expected.shape[1])
+        assert frames > 1.4 * (edges[1] - edges[0]), "a seam is in it"
+        return float(np.abs(heard[:, :frames] - expected[:, :frames]).max())
+
+    near = [(drawn[0] + one, drawn[1] + other) for one in (-1, 0, 1) for other in (-1, 0, 1)]
+    edges = min(near, key=error)
+    return error(edges), edges
+
+
 def test_the_seam_of_a_loop_is_a_fade_and_the_loop_keeps_its_length(
     open_desk: Callable[..., Desk], server: Server, tmp_path: Path
 ) -> None:
@@ -63,27 +82,24 @@ def test_the_seam_of_a_loop_is_a_fade_and_the_loop_keeps_its_length(
     box = page.locator(".touch").bounding_box()
     at = [box["x"] + box["width"] * seconds / _SONG_S for seconds in (7.61, 8.63)]  # over a border of pieces
     drag(page, *at, box["y"] + 40)
-    page.mouse.click(at[0] + 20, box["y"] + 40)
-    desk.play()
-    heard, _, rate = desk.listen(2.1)
-
     music = sound(server, f"/songs/{song}/listen")
-    drawn = [round(seconds * rate) for seconds in region(page)]  # to a frame, as styles have six figures
+    for _ in range(_TAKES):
+        page.mouse.click(at[0] + 20, box["y"] + 40)
+        desk.play()
+        heard, _, rate = desk.listen(2.1)
+        page.keyboard.press("Space")
+        drawn = tuple(
+            round(seconds * rate) for seconds in region(page)
+        )  # to a frame, as styles have six figures
+        start = int(np.argmax(np.abs(heard[0]) > 0)) + rate // 10
+        place, gain = find(heard[:, start : start + rate // 2], music)
+        assert drawn[0] < place < drawn[1]
+        error, (first, last) = loop_error(heard[:, start:] / gain, music, place, drawn, round(_FADE_S * rate))
+        if error < 1e-3:
+            break
+    assert error < 1e-3
+
     fade = round(_FADE_S * rate)
-    start = int(np.argmax(np.abs(heard[0]) > 0)) + rate // 10
-    place, gain = find(heard[:, start : start + rate // 2], music)
-    assert drawn[0] < place < drawn[1]
-
-    def error(edges: tuple[int, int]) -> float:
-        expected = gain * looped(music, *edges, fade)[:, place - edges[0] :]
-        frames = min(heard.shape[1] - start, expected.shape[1])
-        assert frames > 1.4 * (edges[1] - edges[0]), "a seam is in it"
-        return float(np.abs(heard[:, start : start + frames] - expected[:, :frames]).max())
-
-    near = [(drawn[0] + one, drawn[1] + other) for one in (-1, 0, 1) for other in (-1, 0, 1)]
-    first, last = min(near, key=error)
-    assert error((first, last)) < 1e-3
-
     seam = start + last - place
     jump = np.abs(np.diff(heard[:, seam - 2 * fade : seam + fade])).max()
     own = gain * max(np.abs(np.diff(music[:, end - 2 * fade : end + fade])).max() for end in (first, last))

@@ -1,6 +1,6 @@
 // The desk of one job: listen, adjust, take apart, take away. While the job runs, its progress.
 
-import { Problem, get, post } from "./api.js";
+import { Problem, TOKEN, get, post } from "./api.js";
 import { showBatch, songTabs, songsOf } from "./batch.js";
 import { arrive, fill, h } from "./dom.js";
 import { learn, onJob } from "./events.js";
@@ -10,6 +10,7 @@ import { listening } from "./listening.js";
 import { gather } from "./material.js";
 import { adjusting } from "./adjust.js";
 import { chainView } from "./chain.js";
+import { presets } from "./presets.js";
 import { stemsDesk } from "./stems.js";
 import { takeAway } from "./takeaway.js";
 import { told } from "./intake.js";
@@ -27,7 +28,8 @@ export async function showDesk(main, about, { id, song }) {
   const job = batch ? await jobOf(batch, song ?? batch.songs[0]) : asked;
   if (job.state !== "done") return showProgress(main, about, { job, batch, song });
   if (job.kind === "stems" || job.kind === "remix") return showParts(main, about, job);
-  const material = await gather(job, song);
+  const named = TOKEN ? null : presets().catch(() => {}); // styles and targets go by their titles
+  const [material] = await Promise.all([gather(job, song), named]);
   const tabs = songsOf({ material, job, batch });
   const desk = h("div", { class: "desk" });
   const listen = listening(material);

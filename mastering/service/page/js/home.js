@@ -1,23 +1,15 @@
 // The first view: drop, choose, start; and the work that goes on.
 
-import { createJob, get } from "./api.js";
+import { createJob } from "./api.js";
 import { announce, fill, h } from "./dom.js";
 import { chooser, takeFiles } from "./dropping.js";
 import { jobs, learn } from "./events.js";
 import { heroWave } from "./hero.js";
 import { choices } from "./choices.js";
 import { Intake } from "./intake.js";
+import { presets } from "./presets.js";
 import { queue } from "./queue.js";
 import { recall, remember } from "./store.js";
-
-let loading = null;
-
-/** Styles and targets, asked for once. */
-export function presets() {
-  loading ??= Promise.all([get("/styles"), get("/targets")]);
-  loading.catch(() => (loading = null));
-  return loading;
-}
 
 /** Shows the view in `main`; returns what ends it. */
 export async function showHome(main, about) {

@@ -8,7 +8,8 @@ import { askForKey } from "./key.js";
 import { openHelp } from "./help.js";
 import { announceEnds } from "./queue.js";
 import { startTheme } from "./theme.js";
-import { presets, showHome } from "./home.js";
+import { showHome } from "./home.js";
+import { presets } from "./presets.js";
 
 const main = document.getElementById("main");
 const banner = document.getElementById("banner");

@@ -5,6 +5,7 @@ import { Parts, grouped, tally } from "./batch.js";
 import { announce, fill, h, say } from "./dom.js";
 import { drop, jobs, learn, onJob } from "./events.js";
 import { ago, jobTitle, sentence } from "./format.js";
+import { titleOf } from "./presets.js";
 
 const WORDS = { queued: "Waiting", running: "Working", done: "Done", failed: "Failed", cancelled: "Stopped" };
 export const KINDS = {
@@ -191,8 +192,9 @@ function tools(job, fail) {
 /** What was asked for, as " · Loud · Spotify". */
 export function what(job) {
   const { style, target } = job.request ?? {};
-  const words = [job.references?.length ? "to a reference" : null, style, target].filter(Boolean);
-  return words.length ? ` · ${words.map((word) => begun(word.replaceAll("-", " "))).join(" · ")}` : "";
+  const words = [style, target].filter(Boolean).map(titleOf);
+  if (job.references?.length) words.unshift("To a reference");
+  return words.map((word) => ` · ${word}`).join("");
 }
 
 function begun(words) {
