@@ -55,7 +55,7 @@ def looped(music: Samples, first: int, last: int, fade: int) -> Samples:
 def loop_error(
     heard: Samples, music: Samples, place: int, drawn: tuple[int, ...], fade: int
 ) -> tuple[float, tuple[int, int]]:
-    """How far what is heard from a frame of the music on is from a loop; and its edges, a frame off at most."""
+    """How far what is heard from a frame of the music on is from a loop; its edges, a frame off at most."""
 
     def error(edges: tuple[int, int]) -> float:
         expected = looped(music, *edges, fade)[:, place - edges[0] :]
